@@ -1,0 +1,32 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+/// The settings of every Swift target.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),  // `any P` is visible where it costs.
+  .enableUpcomingFeature("InternalImportsByDefault"),  // Imports do not leak into the API.
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),  // Async helpers stay on the caller's actor.
+  .enableUpcomingFeature("InferIsolatedConformances"),
+  .enableUpcomingFeature("ImmutableWeakCaptures"),
+  .strictMemorySafety(),  // Every unsafe use says `unsafe`.
+  .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+  name: "AsyncMitogen",
+  products: [
+    .library(name: "AsyncMitogen", targets: ["AsyncMitogen"]),
+    .executable(name: "AsyncMitogenDemo", targets: ["AsyncMitogenDemo"]),
+  ],
+  targets: [
+    // What Swift cannot see or must not run: epoll, descriptors with flags, spawning, the constructor.
+    .target(name: "CAsyncMitogen"),
+    .target(name: "AsyncMitogen", dependencies: ["CAsyncMitogen"], swiftSettings: strict),
+    .executableTarget(
+      name: "AsyncMitogenDemo", dependencies: ["AsyncMitogen", "CAsyncMitogen"], swiftSettings: strict),
+    .testTarget(
+      name: "AsyncMitogenTests", dependencies: ["AsyncMitogen", "CAsyncMitogen"], swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,34 @@
+/// What receivers and senders need of a router; a test gives them a port of its own.
+protocol MessagePort: AnyObject, Sendable {
+  /// The context in which messages are received, and from which they are sent.
+  var contextID: ContextID { get }
+
+  /// Registers `handler` for messages to `handle`, or to a new one, at once and from any thread.
+  ///
+  /// - Throws: ``StreamError`` if the handle is taken and `registration` does not say to replace it.
+  func register(_ registration: HandlerRegistration, handler: @escaping @Sendable (Message) -> Void) throws -> Handle
+
+  /// Removes what is registered for `handle`, if anything. Its handler hears nothing more.
+  func unregister(_ handle: Handle)
+
+  /// Sends a message of this context's own; source and authority are filled in. Never blocks, from any thread.
+  func post(_ message: Message)
+
+  /// Runs `action` after `delay`, unless the returned closure was called before.
+  func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) -> @Sendable () -> Void
+}
+
+/// How a handler wants its messages.
+struct HandlerRegistration: Sendable {
+  /// The handle; a new one if nil.
+  var handle: Handle?
+  /// Whether it stays after its first message.
+  var persists = true
+  /// The only context it hears; when that disconnects, it gets a dead message and is removed.
+  var respondent: ContextID?
+  /// Whether a handler that is there already is replaced.
+  var overwrites = false
+  /// Says whether a message may be delivered; all may if nil. The second argument is the context at the other end of
+  /// the link that it came in on, nil if it was sent by this context.
+  var policy: (@Sendable (Message, ContextID?) -> Bool)?
+}

@@ -1,0 +1,8 @@
+import AsyncMitogen
+
+@main
+struct AsyncMitogenDemo {
+  static func main() async {
+    print(ContextID.master)
+  }
+}

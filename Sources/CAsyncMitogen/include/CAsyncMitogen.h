@@ -1,0 +1,4 @@
+#ifndef CASYNCMITOGEN_H
+#define CASYNCMITOGEN_H
+#include <stdint.h>
+#endif
