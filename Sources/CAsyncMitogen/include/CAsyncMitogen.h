@@ -1,4 +1,94 @@
+// What AsyncMitogen needs of Linux that Swift's Glibc module lacks (epoll, descriptors made with flags, pidfd), what
+// must not run in Swift (signal handlers), and the constructor that makes any process a context. No logic that Swift
+// could hold. Functions return -errno on failure unless said otherwise.
 #ifndef CASYNCMITOGEN_H
 #define CASYNCMITOGEN_H
+
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#define AMT_READABLE 1u
+#define AMT_WRITABLE 2u
+#define AMT_HANGUP 4u
+
+// The first bytes of a child's argv[0]; the environment variable that goes with it.
+#define AMT_CHILD_MARKER "mitogen:"
+#define AMT_CHILD_VARIABLE "ASYNC_MITOGEN_CHILD"
+
+struct amt_event {
+  uint64_t data;
+  uint32_t events;
+};
+
+// epoll (missing in Swift: <sys/epoll.h> is not in the module, and its struct is packed).
+int amt_epoll_create(void);
+// interest is a set of AMT_READABLE and AMT_WRITABLE; hang-ups are always told.
+int amt_epoll_add(int epoll, int descriptor, uint32_t interest, uint64_t data);
+int amt_epoll_modify(int epoll, int descriptor, uint32_t interest, uint64_t data);
+int amt_epoll_remove(int epoll, int descriptor);
+// Waits at most the given nanoseconds, for ever if negative. Returns the number of events; 0 if interrupted.
+int amt_epoll_wait(int epoll, struct amt_event *events, int capacity, int64_t nanoseconds);
+
+int amt_eventfd(void);
+int amt_timerfd(void);
+// Arms a one-shot timer; 0 disarms it.
+int amt_timerfd_arm(int descriptor, int64_t nanoseconds);
+
+int amt_socketpair(int descriptors[2], int nonblocking);
+int amt_pipe(int descriptors[2], int nonblocking);
+int amt_set_nonblocking(int descriptor, int nonblocking);
+// A duplicate at or above 3, closed on exec.
+int amt_duplicate(int descriptor);
+
+// What a spawned process gets. Descriptors 0, 1 and 2 are duplicates of the three given; all others are closed.
+struct amt_spawn {
+  const char *path;
+  char *const *arguments;
+  char *const *environment;
+  int input;
+  int output;
+  int error;
+};
+// Returns 0 or a positive errno; pid and a pidfd (closed on exec).
+int amt_spawn(const struct amt_spawn *request, pid_t *pid, int *pidfd);
+int amt_pidfd_open(pid_t pid);
+int amt_pidfd_kill(int pidfd, int signal);
+// Reaps without waiting: 1 and the result if it has ended, 0 if not. kind is 0 for an exit, 1 for a signal.
+int amt_reap(int pidfd, int *kind, int *status);
+
+// Threads sleep and are woken on a word of memory.
+void amt_futex_wait(uint32_t *word, uint32_t expected);
+void amt_futex_wake(uint32_t *word);
+// Takes the permit that amt_give left; 1 if there was one.
+static inline uint32_t amt_take(uint32_t *word) { return __atomic_exchange_n(word, 0, __ATOMIC_ACQUIRE); }
+static inline void amt_give(uint32_t *word) { __atomic_store_n(word, 1, __ATOMIC_RELEASE); }
+// Starts a detached thread with all signals blocked that a program may want to handle. Returns 0 or an errno.
+int amt_thread(const char *name, void (*body)(void *), void *argument);
+
+uint64_t amt_monotonic_nanoseconds(void);
+// Raises the soft limit of open descriptors to the hard one; returns the limit that is now in force.
+uint64_t amt_raise_descriptor_limit(void);
+
+// The image's own first loaded address and the bounds of its executable segment, for closures as offsets.
+struct amt_image {
+  uintptr_t base;
+  uintptr_t code_start;
+  uintptr_t code_end;
+  const uint8_t *build_id;
+  size_t build_id_size;
+};
+// The image that contains the given address; 0 if none does.
+int amt_image_of(const void *address, struct amt_image *image);
+
+// On a fatal signal: copies what is still unread in the two given descriptors to a third, then lets the signal go on.
+void amt_install_crash_drain(int first, int second, int destination);
+// The main queue of libdispatch, served by hand: a descriptor that is readable when it has work; -1 if there is none.
+int amt_main_queue_descriptor(void);
+void amt_main_queue_drain(void);
+
+// Set by the constructor when this process is a child context.
+int amt_is_child(void);
+
 #endif

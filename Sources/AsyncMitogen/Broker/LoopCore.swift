@@ -1,0 +1,319 @@
+internal import CAsyncMitogen
+internal import Glibc
+internal import Synchronization
+
+/// The threads of a loop: one leads, which polls, holds the lane and runs tasks one by one; when it has been inside one
+/// task for a millisecond, the watchdog takes the lead, and the thread that is left behind rests when its task ends.
+///
+/// Safe to share: what changes is under `state`'s lock or atomic, except the two weak faces, which are set once before
+/// the first work can come.
+final class LoopCore: @unchecked Sendable {
+  private let state: Mutex<LoopState>
+  let poller: Poller
+  private let watchdogTimer: FileDescriptor
+  /// The thread that holds the lane, 0 if none.
+  private let laneHolder = Atomic<ThreadIdentifier>(0)
+  /// Counts tasks as they start; even while the leader runs none.
+  private let taskSerial = Atomic<UInt64>(0)
+  private let name: String
+  // Only touched with the lane held.
+  private var endOfTurn: [@Sendable () -> Void] = []
+  private var endOfTurnSpare: [@Sendable () -> Void] = []
+  private weak var lane: LaneExecutor?
+  private weak var work: WorkExecutor?
+  /// Called once the leader has ended after ``stop()``.
+  private let stopped = Mutex<[@Sendable () -> Void]>([])
+
+  /// How many tasks run between two looks at the descriptors.
+  private static let tasksPerTurn = 32
+  /// How long a task may keep the lead.
+  private static let patience: Int64 = 1_000_000
+
+  init(name: String, maximumThreads: Int) throws(SystemError) {
+    self.name = name
+    state = Mutex(LoopState(maximumThreads: maximumThreads))
+    poller = try Poller()
+    watchdogTimer = FileDescriptor(try SystemError.check("timerfd_create", amt_timerfd()))
+  }
+
+  /// Tells the core its faces, before any work comes.
+  func attach(lane: LaneExecutor, work: WorkExecutor) {
+    self.lane = lane
+    self.work = work
+  }
+
+  /// Whether the calling thread holds the lane.
+  var holdsLane: Bool { laneHolder.load(ordering: .relaxed) == LoopCore.currentThread }
+
+  /// How many threads the loop has now.
+  var threadCount: Int { state.withLock { $0.threads } }
+
+  /// Whether the loop has ended, or is about to.
+  var isStopping: Bool { state.withLock { $0.phase != .running } }
+
+  private static var currentThread: ThreadIdentifier { UInt(pthread_self()) }
+
+  // MARK: work that comes
+
+  func enqueue(lane work: LaneWork, keeping face: AnyObject? = nil) {
+    let action = state.withLock { state in
+      state.lane.append(work)
+      return state.noticeWork()
+    }
+    perform(action)
+  }
+
+  func enqueue(task job: UnownedJob, keeping face: AnyObject? = nil) {
+    let action = state.withLock { state in
+      state.tasks.append(job)
+      return state.noticeWork()
+    }
+    perform(action)
+  }
+
+  func enqueueAtEndOfTurn(_ work: @escaping @Sendable () -> Void) { endOfTurn.append(work) }
+
+  func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) -> TimerIdentifier {
+    let nanoseconds = UInt64(max(0, delay.nanoseconds))
+    let (due, overflow) = amt_monotonic_nanoseconds().addingReportingOverflow(nanoseconds)
+    let (timer, next) = state.withLock { state -> (TimerIdentifier, LoopState.EnqueueAction) in
+      let timer = state.timers.schedule(at: overflow ? .max : due, action)
+      if state.isSleeping && due < state.wakesAt || state.leader == nil { return (timer, state.noticeWork()) }
+      return (timer, .none)
+    }
+    perform(next)
+    return timer
+  }
+
+  func cancel(_ timer: TimerIdentifier) { state.withLock { _ = $0.timers.cancel(timer) } }
+
+  private func perform(_ action: LoopState.EnqueueAction) {
+    switch action {
+    case .none: break
+    case .wake: poller.wake()
+    case .startLeader: startThread(watchdog: false)
+    }
+  }
+
+  // MARK: the end
+
+  /// Ends the loop once what is runnable has run; `completion` is called when its leader has ended.
+  func stop(_ completion: @escaping @Sendable () -> Void) {
+    let action = state.withLock { state -> LoopState.EnqueueAction? in
+      guard state.phase != .stopped else { return nil }
+      state.phase = .stopping
+      stopped.withLock { $0.append(completion) }
+      return state.noticeWork()
+    }
+    if let action { perform(action) } else { completion() }
+  }
+
+  // MARK: threads
+
+  private final class ThreadStart: Sendable {
+    let core: LoopCore
+    let lane: LaneExecutor?
+    let work: WorkExecutor?
+    let isWatchdog: Bool
+
+    init(core: LoopCore, isWatchdog: Bool) {
+      self.core = core
+      self.isWatchdog = isWatchdog
+      lane = core.lane
+      work = core.work
+    }
+  }
+
+  private func startThread(watchdog: Bool) {
+    let start = unsafe Unmanaged.passRetained(ThreadStart(core: self, isWatchdog: watchdog))
+    let failure = unsafe amt_thread(
+      name,
+      { argument in
+        guard let argument = unsafe argument else { return }
+        let start = unsafe Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()
+        start.core.threadMain(start)
+      }, start.toOpaque())
+    guard failure != 0 else { return }
+    unsafe start.release()
+    // Without a thread for the lead nothing can run: the next work tries again. Without a watchdog tasks wait.
+    state.withLock { $0.threadFailedToStart(asWatchdog: watchdog) }
+  }
+
+  private func threadMain(_ start: ThreadStart) {
+    let me = LoopCore.currentThread
+    let parker = Parker()
+    var leads = !start.isWatchdog
+    if leads { state.withLock { $0.becameLeader(me) } }
+    while true {
+      if leads || watch(me) {
+        if lead(me, start) { return finish() }
+      } else {
+        return
+      }
+      leads = false
+      switch state.withLock({ $0.rest(parker) }) {
+      case .end: return
+      case .parkAndWakeLeader: poller.wake()
+      case .park: break
+      }
+      parker.park()
+      guard state.withLock({ state in
+        guard state.phase == .stopped else { return true }
+        state.idleEnded()
+        return false
+      }) else { return }
+    }
+  }
+
+  /// Watches the leader; true when this thread is to lead, false when it is to end.
+  private func watch(_ me: ThreadIdentifier) -> Bool {
+    var armedFor = taskSerial.load(ordering: .relaxed)
+    while true {
+      var expirations: UInt64 = 0
+      _ = unsafe read(watchdogTimer.number, &expirations, 8)
+      let verdict = state.withLock { state -> Bool? in
+        if state.phase == .stopped {
+          state.watchdogEnded()
+          return false
+        }
+        let serial = taskSerial.load(ordering: .relaxed)
+        if serial & 1 == 0 {
+          // The leader runs no task: the next one arms the timer again.
+          state.isWatching = false
+          return nil
+        }
+        if serial == armedFor {
+          state.takeOver(me)
+          return true
+        }
+        armedFor = serial
+        _ = amt_timerfd_arm(watchdogTimer.number, LoopCore.patience)
+        return nil
+      }
+      if let verdict { return verdict }
+    }
+  }
+
+  private func perform(_ action: LoopState.WatchAction) {
+    switch action {
+    case .none: return
+    case .arm: break
+    case .wakeAsWatchdog(let parker): parker.wake()
+    case .startWatchdog: startThread(watchdog: true)
+    }
+    _ = amt_timerfd_arm(watchdogTimer.number, LoopCore.patience)
+  }
+
+  /// Leads until the lead is lost (false) or the loop has ended (true).
+  private func lead(_ me: ThreadIdentifier, _ start: ThreadStart) -> Bool {
+    while true {
+      laneHolder.store(me, ordering: .relaxed)
+      runLane(start)
+      if !endOfTurn.isEmpty {
+        runEndOfTurn()
+        runLane(start)
+      }
+      let timeout = state.withLock { $0.pollTimeout(now: amt_monotonic_nanoseconds) }
+      guard let timeout else {
+        laneHolder.store(0, ordering: .relaxed)
+        return true
+      }
+      poller.poll(nanoseconds: timeout)
+      runTimers()
+      runLane(start)
+      laneHolder.store(0, ordering: .relaxed)
+      guard runTasks(me, start) else { return false }
+    }
+  }
+
+  private func runLane(_ start: ThreadStart) {
+    while let work = state.withLock({ state in
+      state.isSleeping = false
+      return state.lane.popFirst()
+    }) {
+      switch work {
+      case .closure(let closure): closure()
+      case .job(let job):
+        // The face is alive: whoever enqueued the job kept it.
+        if let lane = start.lane { unsafe job.runSynchronously(on: lane.asUnownedSerialExecutor()) }
+      }
+    }
+  }
+
+  private func runEndOfTurn() {
+    swap(&endOfTurn, &endOfTurnSpare)
+    for work in endOfTurnSpare { work() }
+    endOfTurnSpare.removeAll(keepingCapacity: true)
+  }
+
+  private func runTimers() {
+    let now = amt_monotonic_nanoseconds()
+    while let action = state.withLock({ $0.timers.popDue(at: now) }) { action() }
+  }
+
+  private enum NextTask {
+    case none
+    case lost
+    case run(UnownedJob, LoopState.WatchAction)
+  }
+
+  /// Runs tasks that wait, a bounded number; false if the lead was lost in one of them.
+  private func runTasks(_ me: ThreadIdentifier, _ start: ThreadStart) -> Bool {
+    for turn in 0...LoopCore.tasksPerTurn {
+      let next = state.withLock { state -> NextTask in
+        guard state.leads(me) else { return .lost }
+        // Even: between tasks nobody takes over, since this thread holds or is about to hold the lane.
+        let serial = taskSerial.load(ordering: .relaxed)
+        if serial & 1 == 1 { taskSerial.store(serial &+ 1, ordering: .relaxed) }
+        guard turn < LoopCore.tasksPerTurn, state.canRunTasks, let job = state.tasks.popFirst() else { return .none }
+        taskSerial.store((serial | 1) &+ (serial & 1 == 1 ? 2 : 0), ordering: .relaxed)
+        return .run(job, state.watch())
+      }
+      switch next {
+      case .none: return true
+      case .lost: return false
+      case .run(let job, let watch):
+        perform(watch)
+        if let work = start.work { unsafe job.runSynchronously(on: work.asUnownedTaskExecutor()) }
+      }
+    }
+    return true
+  }
+
+  /// The leader ends with the loop, and whoever waits for that is told.
+  private func finish() {
+    let idle = state.withLock { $0.leaderEnded() }
+    for parker in idle { parker.wake() }
+    _ = amt_timerfd_arm(watchdogTimer.number, 1)
+    let completions = stopped.withLock { completions in
+      defer { completions.removeAll() }
+      return completions
+    }
+    for completion in completions { completion() }
+  }
+}
+
+extension LoopState {
+  /// How long the leader may sleep, in nanoseconds, negative for ever; nil if the loop has ended and nothing is left.
+  fileprivate mutating func pollTimeout(now: () -> UInt64) -> Int64? {
+    if !lane.isEmpty || !tasks.isEmpty && canRunTasks { return 0 }
+    if phase != .running {
+      phase = .stopped
+      timers.removeAll()
+      if tasks.isEmpty { return nil }
+      return 0
+    }
+    isSleeping = true
+    guard let due = timers.earliest() else {
+      wakesAt = .max
+      return -1
+    }
+    wakesAt = due
+    let current = now()
+    guard due > current else {
+      isSleeping = false
+      return 0
+    }
+    return Int64(clamping: due - current)
+  }
+}

@@ -1,0 +1,158 @@
+/// A thread of a loop, by the address that the system knows it by.
+typealias ThreadIdentifier = UInt
+
+/// What waits on the lane.
+enum LaneWork: Sendable {
+  case job(UnownedJob)
+  case closure(@Sendable () -> Void)
+}
+
+/// What the threads of a loop agree on, under its lock: who leads, what waits, who is free.
+///
+/// Pure: it decides, and ``LoopCore`` acts on what it says.
+struct LoopState: Sendable {
+  enum Phase: Sendable {
+    case running
+    case stopping
+    /// Nobody polls any more; what still comes is run by a thread that ends when nothing is left.
+    case stopped
+  }
+
+  var phase = Phase.running
+  var lane = JobQueue<LaneWork>()
+  var tasks = JobQueue<UnownedJob>()
+  var timers = TimerHeap()
+
+  /// The thread that polls and holds the lane; nil before the first work and after the last.
+  private(set) var leader: ThreadIdentifier?
+  /// Whether the leader is asleep in the poller and must be woken.
+  var isSleeping = false
+  /// When a sleeping leader wakes by itself.
+  var wakesAt = UInt64.max
+  /// How many threads there are.
+  private(set) var threads = 0
+  /// The threads that wait for something to do.
+  private(set) var idle: [Parker] = []
+  /// Whether a thread watches the leader.
+  private(set) var hasWatchdog = false
+  /// Whether the watchdog's timer runs.
+  var isWatching = false
+  let maximumThreads: Int
+  let maximumIdle: Int
+
+  init(maximumThreads: Int, maximumIdle: Int = 4) {
+    self.maximumThreads = maximumThreads
+    self.maximumIdle = maximumIdle
+  }
+
+  /// Whether a leader may run a task: only while somebody can take over from it.
+  var canRunTasks: Bool { hasWatchdog || !idle.isEmpty || threads < maximumThreads || phase == .stopped }
+
+  // MARK: work that comes
+
+  enum EnqueueAction: Sendable {
+    case none
+    case wake
+    case startLeader
+  }
+
+  /// What must be done so that work that was just added runs.
+  mutating func noticeWork() -> EnqueueAction {
+    if isSleeping {
+      isSleeping = false
+      return .wake
+    }
+    guard leader == nil else { return .none }
+    // Claimed for the thread that is being started, so that a second caller does not start another.
+    leader = 0
+    threads += 1
+    return .startLeader
+  }
+
+  /// The thread that ``EnqueueAction/startLeader`` asked for runs now.
+  mutating func becameLeader(_ thread: ThreadIdentifier) { leader = thread }
+
+  // MARK: taking turns
+
+  /// Whether this thread still leads.
+  func leads(_ thread: ThreadIdentifier) -> Bool { leader == thread }
+
+  enum WatchAction: Sendable {
+    case none
+    /// The watchdog's timer is to be armed.
+    case arm
+    /// As `arm`, and this idle thread becomes the watchdog.
+    case wakeAsWatchdog(Parker)
+    /// As `arm`, and a new thread becomes the watchdog.
+    case startWatchdog
+  }
+
+  /// A leader is about to run a task: sees to it that somebody watches.
+  mutating func watch() -> WatchAction {
+    guard !isWatching, phase != .stopped else { return .none }
+    isWatching = true
+    if hasWatchdog { return .arm }
+    hasWatchdog = true
+    if let parker = idle.popLast() { return .wakeAsWatchdog(parker) }
+    threads += 1
+    return .startWatchdog
+  }
+
+  /// The watchdog takes the leader's place.
+  mutating func takeOver(_ thread: ThreadIdentifier) {
+    leader = thread
+    hasWatchdog = false
+    isWatching = false
+  }
+
+  /// A thread that could not be started is given back.
+  mutating func threadFailedToStart(asWatchdog: Bool) {
+    threads -= 1
+    if asWatchdog {
+      hasWatchdog = false
+      isWatching = false
+    } else {
+      leader = nil
+    }
+  }
+
+  enum RestAction: Sendable {
+    /// Waits until it is woken.
+    case park
+    /// Waits until it is woken, and the leader must be woken first: it may run tasks again.
+    case parkAndWakeLeader
+    case end
+  }
+
+  /// A thread has nothing to do any more: it led, and has lost the lead, or was woken for nothing.
+  mutating func rest(_ parker: Parker) -> RestAction {
+    guard phase != .stopped, idle.count < maximumIdle || threads >= maximumThreads else {
+      threads -= 1
+      return .end
+    }
+    idle.append(parker)
+    if isSleeping, !tasks.isEmpty {
+      isSleeping = false
+      return .parkAndWakeLeader
+    }
+    return .park
+  }
+
+  /// The leader ends, since the loop stopped and nothing is left; says who is to be woken so that it ends too.
+  mutating func leaderEnded() -> [Parker] {
+    leader = nil
+    threads -= 1
+    defer { idle.removeAll() }
+    return idle
+  }
+
+  /// A parked thread was woken because the loop stopped.
+  mutating func idleEnded() { threads -= 1 }
+
+  /// The watchdog ends with the loop.
+  mutating func watchdogEnded() {
+    hasWatchdog = false
+    isWatching = false
+    threads -= 1
+  }
+}

@@ -1,0 +1,93 @@
+// How any process becomes a child context before its main runs, and what happens when it crashes.
+#define _GNU_SOURCE
+#include "CAsyncMitogen.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+// The child's main, in Swift. Weak: a program that links only this target has none.
+extern int amt_child_main(int argc, char **argv) __attribute__((weak));
+
+typedef void (*initializer)(int, char **, char **);
+extern initializer __init_array_start[] __attribute__((visibility("hidden")));
+extern initializer __init_array_end[] __attribute__((visibility("hidden")));
+
+static int child = 0;
+
+int amt_is_child(void) { return child; }
+
+__attribute__((constructor)) static void amt_become_child(int argc, char **argv, char **environment) {
+  if (argc < 1 || !argv || !argv[0]) return;
+  if (strncmp(argv[0], AMT_CHILD_MARKER, sizeof AMT_CHILD_MARKER - 1) != 0) return;
+  if (!getenv(AMT_CHILD_VARIABLE)) return;
+  // A set-user-id program decides for itself what it is.
+  if (getauxval(AT_SECURE)) return;
+  child = 1;
+  // Our place in the list of initializers is not ours to choose: run those behind us, for this call never returns.
+  // In a static program libdispatch's is among them.
+  initializer *next = __init_array_start;
+  while (next < __init_array_end && *next != (initializer)amt_become_child) next++;
+  for (next = next < __init_array_end ? next + 1 : next; next < __init_array_end; next++) {
+    if (*next && *next != (initializer)-1) (*next)(argc, argv, environment);
+  }
+  // A marked process never falls through to main: it would start children in turn.
+  if (!amt_child_main) _exit(70);
+  _exit(amt_child_main(argc, argv));
+}
+
+// MARK: crashes
+
+static int crash_sources[2] = {-1, -1};
+static int crash_destination = -1;
+static struct sigaction crash_previous[NSIG];
+static const int crash_signals[] = {SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV};
+
+// Only calls that are safe in a signal handler.
+static void crash(int signal, siginfo_t *info, void *context) {
+  (void)info;
+  (void)context;
+  char buffer[4096];
+  for (int index = 0; index < 2; index++) {
+    ssize_t count;
+    while (crash_sources[index] >= 0 && (count = read(crash_sources[index], buffer, sizeof buffer)) > 0) {
+      for (ssize_t done = 0; done < count;) {
+        ssize_t written = write(crash_destination, buffer + done, (size_t)(count - done));
+        if (written <= 0) break;
+        done += written;
+      }
+    }
+  }
+  sigaction(signal, &crash_previous[signal], NULL);
+  raise(signal);
+}
+
+void amt_install_crash_drain(int first, int second, int destination) {
+  crash_sources[0] = first;
+  crash_sources[1] = second;
+  crash_destination = destination;
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_sigaction = crash;
+  action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
+  sigemptyset(&action.sa_mask);
+  for (size_t index = 0; index < sizeof crash_signals / sizeof *crash_signals; index++) {
+    sigaction(crash_signals[index], &action, &crash_previous[crash_signals[index]]);
+  }
+}
+
+// MARK: libdispatch's main queue (exported for CFRunLoop; the same three calls)
+
+extern int _dispatch_get_main_queue_handle_4CF(void) __attribute__((weak));
+extern void _dispatch_main_queue_callback_4CF(void *) __attribute__((weak));
+
+int amt_main_queue_descriptor(void) {
+  return _dispatch_get_main_queue_handle_4CF ? _dispatch_get_main_queue_handle_4CF() : -1;
+}
+
+void amt_main_queue_drain(void) {
+  if (_dispatch_main_queue_callback_4CF) _dispatch_main_queue_callback_4CF(NULL);
+}
