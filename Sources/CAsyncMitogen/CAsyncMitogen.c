@@ -10,12 +10,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -100,6 +102,50 @@ int amt_set_nonblocking(int descriptor, int nonblocking) {
   return result(fcntl(descriptor, F_SETFL, nonblocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK));
 }
 
+ssize_t amt_write(int descriptor, const struct iovec *pieces, int count, int is_socket) {
+  ssize_t written;
+  if (is_socket) {
+    struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
+    written = sendmsg(descriptor, &message, MSG_NOSIGNAL);
+    return written < 0 ? -errno : written;
+  }
+  // A pipe has no flag for this: the signal is held back, and taken if the write raised it.
+  sigset_t pipe_signal, before, pending;
+  sigemptyset(&pipe_signal);
+  sigaddset(&pipe_signal, SIGPIPE);
+  sigpending(&pending);
+  int was_pending = sigismember(&pending, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+  written = writev(descriptor, pieces, count);
+  ssize_t outcome = written < 0 ? -errno : written;
+  if (outcome == -EPIPE && !was_pending) {
+    struct timespec none = {0, 0};
+    sigtimedwait(&pipe_signal, NULL, &none);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return outcome;
+}
+
+ssize_t amt_read(int descriptor, void *first, size_t first_size, void *second, size_t second_size) {
+  ssize_t count;
+  if (second_size == 0) {
+    count = read(descriptor, first, first_size);
+  } else {
+    struct iovec pieces[2] = {{first, first_size}, {second, second_size}};
+    count = readv(descriptor, pieces, 2);
+  }
+  return count < 0 ? -errno : count;
+}
+
+int amt_is_socket(int descriptor) {
+  struct stat status;
+  return fstat(descriptor, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+int amt_set_send_buffer(int descriptor, int size) {
+  return result(setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, sizeof size));
+}
+
 int amt_duplicate(int descriptor) { return result(fcntl(descriptor, F_DUPFD_CLOEXEC, 3)); }
 
 // MARK: processes
@@ -110,7 +156,7 @@ int amt_pidfd_kill(int pidfd, int signal) {
   return result((int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
 }
 
-int amt_spawn(const struct amt_spawn *request, pid_t *pid, int *pidfd) {
+int amt_spawn(const struct amt_spawn_request *request, pid_t *pid, int *pidfd) {
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_t actions;
   sigset_t none, most;
@@ -183,23 +229,17 @@ int amt_thread(const char *name, void (*body)(void *), void *argument) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  sigset_t before, blocked;
-  sigemptyset(&blocked);
-  sigaddset(&blocked, SIGINT);
-  sigaddset(&blocked, SIGTERM);
-  sigaddset(&blocked, SIGHUP);
-  sigaddset(&blocked, SIGUSR1);
-  sigaddset(&blocked, SIGUSR2);
-  sigaddset(&blocked, SIGWINCH);
-  pthread_sigmask(SIG_BLOCK, &blocked, &before);
   pthread_t thread;
   int error = pthread_create(&thread, &attributes, thread_main, start);
   if (!error) pthread_setname_np(thread, name);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
   if (error) free(start);
   return error;
 }
+
+void amt_line_buffer_output(void) { setvbuf(stdout, NULL, _IOLBF, 0); }
+
+void amt_flush_output(void) { fflush(NULL); }
 
 uint64_t amt_monotonic_nanoseconds(void) {
   struct timespec now;
@@ -263,5 +303,35 @@ static int visit_image(struct dl_phdr_info *info, size_t size, void *opaque) {
 int amt_image_of(const void *address, struct amt_image *image) {
   struct image_search search = {.address = (uintptr_t)address, .image = image};
   dl_iterate_phdr(visit_image, &search);
+  return search.found;
+}
+
+struct constant_search {
+  uintptr_t anchor, address, end;
+  int found;
+};
+
+static int visit_constant(struct dl_phdr_info *info, size_t size, void *opaque) {
+  (void)size;
+  struct constant_search *search = opaque;
+  int contains = 0, constant = 0;
+  for (int index = 0; index < info->dlpi_phnum; index++) {
+    const ElfW(Phdr) *header = &info->dlpi_phdr[index];
+    uintptr_t start = info->dlpi_addr + header->p_vaddr, end = start + header->p_memsz;
+    if (header->p_type == PT_LOAD && search->anchor >= start && search->anchor < end) contains = 1;
+    // What the loader has relocated and made constant is writable by its first description.
+    if ((header->p_type == PT_LOAD && !(header->p_flags & PF_W)) || header->p_type == PT_GNU_RELRO) {
+      if (search->address >= start && search->end <= end) constant = 1;
+    }
+  }
+  if (!contains) return 0;
+  search->found = constant;
+  return 1;
+}
+
+int amt_image_constant(uintptr_t anchor, uintptr_t address, size_t size) {
+  struct constant_search search = {.anchor = anchor, .address = address, .end = address + size};
+  if (search.end < address) return 0;
+  dl_iterate_phdr(visit_constant, &search);
   return search.found;
 }

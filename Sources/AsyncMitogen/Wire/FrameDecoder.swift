@@ -19,9 +19,9 @@ enum FrameError: Error, Hashable, Sendable {
   private static let firstReservation = 1 << 20
 
   private let limit: Int
-  private let buffer: UnsafeMutableRawBufferPointer
-  private var start = 0
-  private var end = 0
+  fileprivate let buffer: UnsafeMutableRawBufferPointer
+  fileprivate var start = 0
+  fileprivate var end = 0
   private var header: MessageHeader?
   private var payload: [UInt8] = []
 
@@ -88,7 +88,7 @@ enum FrameError: Error, Hashable, Sendable {
     }
     guard header.length <= limit else { throw .tooLarge(length: header.length, limit: limit) }
     let body = unsafe UnsafeRawBufferPointer(rebasing: bytes[MessageHeader.size...])
-    if unsafe body.count >= header.length {
+    if body.count >= header.length {
       start += MessageHeader.size + header.length
       if start == end { (start, end) = (0, 0) }
       return unsafe header.message(Array(body.prefix(header.length)))
@@ -106,9 +106,9 @@ enum FrameError: Error, Hashable, Sendable {
     var messages: [Message] = []
     var offset = 0
     while offset < bytes.count {
-      let count = receive { first, second in
+      let count = unsafe receive { first, second in
         unsafe bytes.withUnsafeBytes { source in
-          let taken = unsafe min(first.count, source.count - offset)
+          let taken = min(first.count, source.count - offset)
           unsafe first.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[offset..<offset + taken]))
           return taken
         }
@@ -126,5 +126,19 @@ extension Array {
     var taken: [Element] = []
     swap(&taken, &self)
     return taken
+  }
+}
+
+extension FrameDecoder {
+  /// Takes the bytes that have been received and are not yet part of a message.
+  mutating func takeRaw() -> [UInt8] {
+    defer { (start, end) = (0, 0) }
+    return unsafe Array(buffer[start..<end])
+  }
+
+  /// Puts back bytes that ``takeRaw()`` took, or the last of them.
+  mutating func restore(_ bytes: [UInt8]) {
+    unsafe buffer.copyBytes(from: bytes)
+    (start, end) = (0, bytes.count)
   }
 }

@@ -39,11 +39,17 @@ int amt_timerfd_arm(int descriptor, int64_t nanoseconds);
 int amt_socketpair(int descriptors[2], int nonblocking);
 int amt_pipe(int descriptors[2], int nonblocking);
 int amt_set_nonblocking(int descriptor, int nonblocking);
+// Writes what is gathered; never raises SIGPIPE, which Swift's write and writev would.
+ssize_t amt_write(int descriptor, const struct iovec *pieces, int count, int is_socket);
+// Reads into one place or two.
+ssize_t amt_read(int descriptor, void *first, size_t first_size, void *second, size_t second_size);
+int amt_is_socket(int descriptor);
+int amt_set_send_buffer(int descriptor, int size);
 // A duplicate at or above 3, closed on exec.
 int amt_duplicate(int descriptor);
 
 // What a spawned process gets. Descriptors 0, 1 and 2 are duplicates of the three given; all others are closed.
-struct amt_spawn {
+struct amt_spawn_request {
   const char *path;
   char *const *arguments;
   char *const *environment;
@@ -52,7 +58,7 @@ struct amt_spawn {
   int error;
 };
 // Returns 0 or a positive errno; pid and a pidfd (closed on exec).
-int amt_spawn(const struct amt_spawn *request, pid_t *pid, int *pidfd);
+int amt_spawn(const struct amt_spawn_request *request, pid_t *pid, int *pidfd);
 int amt_pidfd_open(pid_t pid);
 int amt_pidfd_kill(int pidfd, int signal);
 // Reaps without waiting: 1 and the result if it has ended, 0 if not. kind is 0 for an exit, 1 for a signal.
@@ -64,8 +70,12 @@ void amt_futex_wake(uint32_t *word);
 // Takes the permit that amt_give left; 1 if there was one.
 static inline uint32_t amt_take(uint32_t *word) { return __atomic_exchange_n(word, 0, __ATOMIC_ACQUIRE); }
 static inline void amt_give(uint32_t *word) { __atomic_store_n(word, 1, __ATOMIC_RELEASE); }
-// Starts a detached thread with all signals blocked that a program may want to handle. Returns 0 or an errno.
+// Starts a detached thread. Returns 0 or an errno.
 int amt_thread(const char *name, void (*body)(void *), void *argument);
+
+// Standard output by lines (stdout is a macro, and no safe variable to Swift), and all of it written.
+void amt_line_buffer_output(void);
+void amt_flush_output(void);
 
 uint64_t amt_monotonic_nanoseconds(void);
 // Raises the soft limit of open descriptors to the hard one; returns the limit that is now in force.
@@ -81,6 +91,8 @@ struct amt_image {
 };
 // The image that contains the given address; 0 if none does.
 int amt_image_of(const void *address, struct amt_image *image);
+// Whether the given bytes lie in a part of the image (the one that contains anchor) that cannot be written.
+int amt_image_constant(uintptr_t anchor, uintptr_t address, size_t size);
 
 // On a fatal signal: copies what is still unread in the two given descriptors to a third, then lets the signal go on.
 void amt_install_crash_drain(int first, int second, int destination);

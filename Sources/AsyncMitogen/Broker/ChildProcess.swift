@@ -1,0 +1,95 @@
+internal import CAsyncMitogen
+internal import Glibc
+internal import Synchronization
+
+/// A process that this one has started, watched until it has ended and been reaped.
+final class ChildProcess: ReadinessHandler {
+  let processID: pid_t
+  private let pidfd: FileDescriptor
+  private let poller: Poller
+  private let state = Mutex(State())
+
+  private struct State: Sendable {
+    var status: ExitStatus?
+    var waiters: [@Sendable (ExitStatus) -> Void] = []
+  }
+
+  /// Starts a program. Its descriptors 0, 1 and 2 are those given, all others are closed; signals are as at the start of
+  /// a program, and it is in a process group of its own.
+  ///
+  /// - Parameter path: A path, or a name that is looked for in PATH.
+  init(
+    path: String, arguments: [String], environment: [String], input: FileDescriptor, output: FileDescriptor,
+    error: FileDescriptor, poller: Poller
+  ) throws(SystemError) {
+    var pid: pid_t = 0
+    var descriptor: Int32 = -1
+    let code = unsafe ChildProcess.withCStrings(arguments) { argumentList in
+      unsafe ChildProcess.withCStrings(environment) { environmentList in
+        unsafe path.withCString { path in
+          var request = unsafe amt_spawn_request(
+            path: path, arguments: argumentList, environment: environmentList, input: input.number,
+            output: output.number, error: error.number)
+          return unsafe amt_spawn(&request, &pid, &descriptor)
+        }
+      }
+    }
+    guard code == 0 else { throw SystemError(operation: path, code: code) }
+    processID = pid
+    pidfd = FileDescriptor(descriptor)
+    self.poller = poller
+  }
+
+  /// Starts to watch for the end; nobody is told of it before.
+  func watch() throws(SystemError) {
+    try poller.register(pidfd.number, interest: .readable, keepsAlive: true, handler: self)
+  }
+
+  /// How it ended; nil while it runs.
+  var status: ExitStatus? { state.withLock { $0.status } }
+
+  /// Calls `body` when it has ended, at once if it has.
+  func onExit(_ body: @escaping @Sendable (ExitStatus) -> Void) {
+    let status = state.withLock { state in
+      if state.status == nil { state.waiters.append(body) }
+      return state.status
+    }
+    if let status { body(status) }
+  }
+
+  /// Sends a signal, unless it has ended.
+  func signal(_ number: Int32) {
+    guard status == nil else { return }
+    // By descriptor: the number of a process that has ended may be another one's by now. A set-user-id program may
+    // refuse, which is its right.
+    _ = amt_pidfd_kill(pidfd.number, number)
+  }
+
+  func ready(_ readiness: Readiness) {
+    var kind: Int32 = 0
+    var value: Int32 = 0
+    let result = unsafe amt_reap(pidfd.number, &kind, &value)
+    guard result != 0 else { return }
+    poller.unregister(pidfd.number)
+    // Reaped by somebody else, as a program that ignores SIGCHLD makes the kernel do: then how is not known.
+    let status: ExitStatus = result < 0 ? .exited(code: -1) : kind == 0 ? .exited(code: value) : .signalled(number: value)
+    let waiters = state.withLock { state in
+      state.status = status
+      defer { state.waiters = [] }
+      return state.waiters
+    }
+    for waiter in waiters { waiter(status) }
+  }
+
+  private static func withCStrings<Result>(
+    _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
+  ) -> Result {
+    let copies = unsafe strings.map { unsafe strdup($0) } + [nil]
+    defer { for unsafe copy in unsafe copies { unsafe free(copy) } }
+    return unsafe copies.withUnsafeBufferPointer { buffer in
+      // Never empty: it ends with nil.
+      guard let base = unsafe buffer.baseAddress else { preconditionFailure("an array with an element has storage") }
+      return unsafe body(base)
+    }
+  }
+}

@@ -1,0 +1,209 @@
+/// Which calls run in a context, which wait, and which fail because their chain has failed. Pure.
+struct CallAdmission: Sendable {
+  /// Names a call while it is there.
+  typealias Identifier = UInt64
+
+  /// By which the caller names a call: where its reply goes.
+  struct Key: Hashable, Sendable {
+    var source: ContextID
+    var replyTo: Handle
+  }
+
+  /// A call that is to be started.
+  struct Start: Sendable {
+    var identifier: Identifier
+    var message: Message
+    var chain: String?
+    /// The reply that it gets instead of running: its chain has failed.
+    var failure: [UInt8]?
+  }
+
+  enum Decision: Sendable {
+    case start(Start)
+    case queued
+    /// Too many calls wait.
+    case refused(String)
+  }
+
+  private struct Waiting: Sendable {
+    var message: Message
+    var chain: String?
+  }
+
+  private struct Chain: Sendable {
+    var isRunning = false
+    var waiting = JobQueue<Message>()
+    var failure: [UInt8]?
+  }
+
+  private struct Running: Sendable {
+    var key: Key?
+    var chain: String?
+    var task: Task<Void, Never>?
+    var isCancelled = false
+  }
+
+  let runningLimit: Int
+  let waitingLimit: Int
+  let waitingBytesLimit: Int
+  /// How many chains are remembered that have failed.
+  static let failedChainLimit = 4_096
+
+  private var running: [Identifier: Running] = [:]
+  private var byKey: [Key: Identifier] = [:]
+  private var waiting = JobQueue<Waiting>()
+  private var chains: [String: Chain] = [:]
+  private var failedChains = JobQueue<String>()
+  /// Calls that nobody waits for any more, and that wait themselves.
+  private var abandoned: Set<Key> = []
+  private var next: Identifier = 1
+  private(set) var waitingCount = 0
+  private(set) var waitingBytes = 0
+  private(set) var isClosed = false
+
+  init(runningLimit: Int, waitingLimit: Int, waitingBytesLimit: Int = 256 << 20) {
+    self.runningLimit = max(1, runningLimit)
+    self.waitingLimit = max(0, waitingLimit)
+    self.waitingBytesLimit = waitingBytesLimit
+  }
+
+  /// How many calls run.
+  var runningCount: Int { running.count }
+
+  /// How many chains are known: they have a call, or have failed.
+  var chainCount: Int { chains.count }
+
+  /// A call has come.
+  mutating func admit(_ message: Message, chain: String?) -> Decision {
+    guard !isClosed else { return .refused("this context is ending") }
+    if let chain {
+      var state = chains[chain] ?? Chain()
+      guard !state.isRunning else {
+        if let refusal = queueRefusal(message) { return .refused(refusal) }
+        state.waiting.append(message)
+        noteWaiting(message)
+        chains[chain] = state
+        return .queued
+      }
+      state.isRunning = true
+      chains[chain] = state
+    }
+    return admitToRun(message, chain)
+  }
+
+  private mutating func admitToRun(_ message: Message, _ chain: String?) -> Decision {
+    guard running.count >= runningLimit else { return .start(start(message, chain)) }
+    if let refusal = queueRefusal(message) {
+      if let chain { endOfChainCall(chain) }
+      return .refused(refusal)
+    }
+    waiting.append(Waiting(message: message, chain: chain))
+    noteWaiting(message)
+    return .queued
+  }
+
+  /// A call has ended; returns those that may start now.
+  mutating func finished(_ identifier: Identifier, failure: [UInt8]?) -> [Start] {
+    guard let ended = running.removeValue(forKey: identifier) else { return [] }
+    if let key = ended.key, byKey[key] == identifier { byKey[key] = nil }
+    var starts: [Start] = []
+    if let chain = ended.chain {
+      if let failure, chains[chain]?.failure == nil { fail(chain, with: failure) }
+      if let message = chains[chain]?.waiting.popFirst() {
+        forgetWaiting(message)
+        if case .start(let start) = admitToRun(message, chain) { starts.append(start) }
+      } else {
+        endOfChainCall(chain)
+      }
+    }
+    while running.count < runningLimit, let first = waiting.popFirst() {
+      forgetWaiting(first.message)
+      starts.append(start(first.message, first.chain))
+    }
+    return starts
+  }
+
+  /// The task of a call that was started; true if it is to be cancelled at once.
+  mutating func setTask(_ task: Task<Void, Never>, of identifier: Identifier) -> Bool {
+    guard running[identifier] != nil else { return false }
+    running[identifier]?.task = task
+    return running[identifier]?.isCancelled == true
+  }
+
+  /// Nobody waits for a call any more; returns its task, if it has one by now.
+  mutating func cancel(_ key: Key) -> Task<Void, Never>? {
+    guard let identifier = byKey[key] else {
+      // It may wait; more than can wait are not remembered.
+      if waitingCount > abandoned.count { abandoned.insert(key) }
+      return nil
+    }
+    running[identifier]?.isCancelled = true
+    return running[identifier]?.task
+  }
+
+  /// Whether a call was abandoned while it waited; it need not run then.
+  mutating func takeAbandoned(_ message: Message) -> Bool {
+    guard !abandoned.isEmpty else { return false }
+    return abandoned.remove(Key(source: message.source, replyTo: message.replyTo)) != nil
+  }
+
+  /// Forgets that a chain has failed. Calls that wait in it run again.
+  mutating func forget(_ chain: String) {
+    chains[chain]?.failure = nil
+    if chains[chain]?.isRunning == false { chains[chain] = nil }
+  }
+
+  /// No call starts any more; returns the tasks that run, and the messages that waited.
+  mutating func close() -> (tasks: [Task<Void, Never>], waiting: [Message]) {
+    isClosed = true
+    var messages: [Message] = []
+    while let first = waiting.popFirst() { messages.append(first.message) }
+    for chain in chains.keys.sorted() {
+      while let message = chains[chain]?.waiting.popFirst() { messages.append(message) }
+    }
+    for identifier in running.keys { running[identifier]?.isCancelled = true }
+    (waitingCount, waitingBytes) = (0, 0)
+    return (running.values.compactMap(\.task), messages)
+  }
+
+  // MARK: inside
+
+  private mutating func start(_ message: Message, _ chain: String?) -> Start {
+    let identifier = next
+    next += 1
+    let key = message.replyTo == .none ? nil : Key(source: message.source, replyTo: message.replyTo)
+    running[identifier] = Running(key: key, chain: chain)
+    if let key { byKey[key] = identifier }
+    return Start(identifier: identifier, message: message, chain: chain, failure: chain.flatMap { chains[$0]?.failure })
+  }
+
+  private mutating func fail(_ chain: String, with failure: [UInt8]) {
+    chains[chain]?.failure = failure
+    failedChains.append(chain)
+    // The one that failed first is forgotten first; a chain that is reset has left already.
+    while failedChains.count > CallAdmission.failedChainLimit, let first = failedChains.popFirst() { forget(first) }
+  }
+
+  private mutating func endOfChainCall(_ chain: String) {
+    chains[chain]?.isRunning = false
+    if chains[chain]?.failure == nil { chains[chain] = nil }
+  }
+
+  private func queueRefusal(_ message: Message) -> String? {
+    if waitingCount >= waitingLimit { return "more than \(waitingLimit) calls wait already" }
+    if waitingCount > 0, waitingBytes + message.payload.count > waitingBytesLimit {
+      return "the calls that wait hold more than \(waitingBytesLimit) bytes already"
+    }
+    return nil
+  }
+
+  private mutating func noteWaiting(_ message: Message) {
+    waitingCount += 1
+    waitingBytes += message.payload.count
+  }
+
+  private mutating func forgetWaiting(_ message: Message) {
+    waitingCount -= 1
+    waitingBytes -= message.payload.count
+  }
+}

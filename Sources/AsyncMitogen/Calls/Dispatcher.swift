@@ -1,0 +1,210 @@
+internal import Synchronization
+
+/// Runs the calls that come to a context. Mitogen's `Dispatcher`, which runs one at a time.
+///
+/// Each call is a task on the broker's threads: it runs where its message was read, and if it blocks, it delays only
+/// itself.
+final class Dispatcher: Sendable {
+  private let router: Router
+  private let admission: Mutex<CallAdmission>
+  private let idle = Mutex<[CheckedContinuation<Void, Never>]>([])
+  private let userInfo: [CodingUserInfoKey: any Sendable]
+  private let environment: ExternalContext
+
+  static let log = Logger("mitogen.dispatcher")
+
+  init(router: Router, environment: ExternalContext) {
+    self.router = router
+    self.environment = environment
+    userInfo = [.router: router]
+    admission = Mutex(
+      CallAdmission(
+        runningLimit: router.configuration.maxConcurrentCalls, waitingLimit: router.configuration.maxQueuedCalls))
+  }
+
+  /// Registers the handles of calls.
+  func register() {
+    router.add(.callFunction, policy: .parent) { [weak self] _, message, _ in self?.receive(message) }
+    router.add(.cancelCall, policy: .parent) { [weak self] _, message, _ in self?.cancel(message) }
+  }
+
+  /// How many calls run.
+  var runningCount: Int { admission.withLock { $0.runningCount } }
+
+  // MARK: calls that come
+
+  private func receive(_ message: Message) {
+    guard !message.isDead else { return }
+    switch CallPreview(message.payload) {
+    case .chained:
+      // Its chain's name must be known before it may run.
+      do {
+        let call = try ReceivedCall(message)
+        if let chain = call.chain { return admit(message, chain: chain) }
+        if call.isForget {
+          let chain = try call.arguments.decode([String].self, userInfo: [:]).first
+          if let chain { admission.withLock { $0.forget(chain) } }
+          return reply(to: message, Pickle.none)
+        }
+        admit(message, chain: nil)
+      } catch {
+        reply(to: message, CallReply.failure(CallError(describing: error, in: router.contextID)))
+      }
+    case .plain:
+      admit(message, chain: nil)
+    }
+  }
+
+  private func admit(_ message: Message, chain: String?) {
+    switch admission.withLock({ $0.admit(message, chain: chain) }) {
+    case .start(let start): run(start)
+    case .queued: break
+    case .refused(let reason):
+      reply(
+        to: message,
+        CallReply.failure(
+          CallError(typeName: "AsyncMitogen.CallRefused", message: reason, context: router.contextID)))
+    }
+  }
+
+  private func cancel(_ message: Message) {
+    guard !message.isDead, let number = UInt32(String(decoding: message.payload.prefix(16), as: UTF8.self)) else { return }
+    let key = CallAdmission.Key(source: message.source, replyTo: Handle(rawValue: number))
+    admission.withLock { $0.cancel(key) }?.cancel()
+  }
+
+  // MARK: running
+
+  private func run(_ start: CallAdmission.Start) {
+    let task = Task(executorPreference: router.loop.tasks) { [self] in
+      let failure = await perform(start)
+      for next in admission.withLock({ $0.finished(start.identifier, failure: failure) }) { run(next) }
+      noticeIdle()
+    }
+    if admission.withLock({ $0.setTask(task, of: start.identifier) }) { task.cancel() }
+  }
+
+  /// Runs one call and replies; returns the reply if it is a failure.
+  private func perform(_ start: CallAdmission.Start) async -> [UInt8]? {
+    let message = start.message
+    if let failure = start.failure {
+      reply(to: message, failure)
+      return failure
+    }
+    if admission.withLock({ $0.takeAbandoned(message) }) {
+      let failure = CallReply.failure(CallError(describing: CancellationError(), in: router.contextID))
+      reply(to: message, failure)
+      return failure
+    }
+    do {
+      let result = try await ExternalContext.binding.withValue(environment) { try await invoke(message) }
+      reply(to: message, result)
+      return nil
+    } catch {
+      let described = CallError(describing: error, in: router.contextID)
+      let failure = CallReply.failure(described)
+      if message.replyTo == .none, start.chain == nil {
+        Dispatcher.log.error("No-reply function call failed: \(described)")
+      }
+      reply(to: message, failure)
+      return failure
+    }
+  }
+
+  private func invoke(_ message: Message) async throws -> [UInt8] {
+    let call = try ReceivedCall(message)
+    if call.module == CallRequest.closureModule {
+      guard let className = call.className, let offset = UInt(call.function, radix: 16),
+        let type = InvocationCache.shared.type(named: className),
+        let address = FunctionValue.address(offset: offset), let invocation = type.make(code: address)
+      else { throw CallTargetError(target: "a closure", reason: "this program is of another build") }
+      return try await invocation.invoke(CallArguments(call.arguments, userInfo: userInfo))
+    }
+    if call.module == CallRequest.proxyConnectTarget.module, call.function == CallRequest.proxyConnectTarget.function {
+      return try await ProxyConnector.connect(call.keywords, router: router, userInfo: userInfo)
+    }
+    guard call.className == nil,
+      let function = RemoteFunctionCache.shared.find(module: call.module, function: call.function)
+    else {
+      throw CallTargetError(
+        target: [call.module, call.className, call.function].compactMap { $0 }.joined(separator: "."),
+        reason: "this program has no RemoteFunction of that name")
+    }
+    return try await function.invoke(call.keywords, userInfo: userInfo)
+  }
+
+  private func reply(to message: Message, _ payload: [UInt8]) {
+    guard message.replyTo != .none else { return }
+    router.post(
+      Message(destination: message.source, handle: message.replyTo, encoding: .pickle, payload: payload))
+  }
+
+  // MARK: the end
+
+  /// Cancels what runs, refuses what waits, and waits until nothing runs or the time is over.
+  func close(patience: Duration) async {
+    let (tasks, waiting) = admission.withLock { $0.close() }
+    for task in tasks { task.cancel() }
+    for message in waiting {
+      reply(
+        to: message,
+        CallReply.failure(
+          CallError(
+            typeName: "AsyncMitogen.CallRefused", message: "this context is ending", context: router.contextID)))
+    }
+    guard runningCount > 0 else { return }
+    let loop = router.loop
+    await withCheckedContinuation { continuation in
+      idle.withLock { $0.append(continuation) }
+      _ = loop.schedule(after: patience) { [weak self] in self?.resumeIdle() }
+      noticeIdle()
+    }
+  }
+
+  private func noticeIdle() {
+    let isIdle = admission.withLock { $0.isClosed && $0.runningCount == 0 }
+    if isIdle { resumeIdle() }
+  }
+
+  private func resumeIdle() {
+    let waiting = idle.withLock { waiting in
+      defer { waiting = [] }
+      return waiting
+    }
+    for continuation in waiting { continuation.resume() }
+  }
+}
+
+/// What the first bytes of a call say: whether it must be read before it is known where it belongs.
+enum CallPreview {
+  case plain
+  case chained
+
+  /// A call without a chain, of anything but Mitogen's core, begins with a mark, none, and its module.
+  init(_ payload: [UInt8]) {
+    let core = Array(CallRequest.forgetChainTarget.module.utf8)
+    guard payload.count > 9 + core.count, payload[0] == 0x80, payload[2] == 0x28, payload[3] == 0x4e,
+      payload[4] == 0x58
+    else {
+      self = .chained
+      return
+    }
+    self = payload[9..<9 + core.count].elementsEqual(core) ? .chained : .plain
+  }
+}
+
+extension ReceivedCall {
+  /// Whether it makes a chain forget its error.
+  fileprivate var isForget: Bool {
+    let target = CallRequest.forgetChainTarget
+    return module == target.module && className == target.className && function == target.function
+  }
+}
+
+/// What was to be called is not there.
+struct CallTargetError: Error, CustomStringConvertible {
+  let target: String
+  let reason: String
+
+  var description: String { "cannot call \(target): \(reason)" }
+}

@@ -1,0 +1,79 @@
+internal import Synchronization
+
+/// A function that is known by name: a value holds its arguments, and calling the value runs it.
+///
+/// It is found in the other context by its type's name, without registration, by programs of other builds and by Python
+/// peers too: they call `Module.Type` with the properties as keyword arguments. The type must be neither private nor
+/// local, and may not be generic.
+public protocol RemoteFunction: Codable, Sendable {
+  /// What it returns.
+  associatedtype Result: Codable & Sendable
+  /// Runs the function, in the context that it was sent to.
+  func callAsFunction() async throws -> Result
+}
+
+extension RemoteFunction {
+  /// Decodes the arguments, runs the function and encodes its result.
+  static func invoke(_ arguments: Unpickled.Node, userInfo: [CodingUserInfoKey: any Sendable]) async throws -> [UInt8] {
+    let function = try arguments.decode(Self.self, userInfo: userInfo)
+    return try PickleEncoder().encode(try await function())
+  }
+}
+
+/// Finds remote functions by the names of their types, each once.
+final class RemoteFunctionCache: Sendable {
+  static let shared = RemoteFunctionCache()
+
+  private let types = Mutex<[String: any RemoteFunction.Type]>([:])
+  private let names = Mutex<[ObjectIdentifier: (module: String, function: String)]>([:])
+  private static let limit = 16_384
+
+  /// Module and name of a type.
+  func name<Function: RemoteFunction>(
+    of type: Function.Type
+  ) throws(UnsupportedFunctionError) -> (module: String, function: String) {
+    let key = ObjectIdentifier(type)
+    if let name = names.withLock({ $0[key] }) { return name }
+    let full = String(reflecting: type)
+    let parts = full.split(separator: ".", maxSplits: 1)
+    guard parts.count == 2, !full.contains("("), !full.contains("<"),
+      find(module: String(parts[0]), function: String(parts[1])) != nil
+    else { throw .unnamed(full) }
+    let name = (module: String(parts[0]), function: String(parts[1]))
+    names.withLock { $0[key] = name }
+    return name
+  }
+
+  /// The type of a function; nil if this program has none of that name.
+  func find(module: String, function: String) -> (any RemoteFunction.Type)? {
+    let name = module + "." + function
+    if let type = types.withLock({ $0[name] }) { return type }
+    guard let type = resolve(module, function.split(separator: ".", omittingEmptySubsequences: false)) else { return nil }
+    types.withLock { types in
+      if types.count < RemoteFunctionCache.limit { types[name] = type }
+    }
+    return type
+  }
+
+  /// A mangled name says of each type whether it is a structure, an enumeration or a class: all are tried.
+  private func resolve(_ module: String, _ path: [Substring]) -> (any RemoteFunction.Type)? {
+    guard !path.isEmpty, path.count <= 6, ([Substring(module)] + path).allSatisfy(isIdentifier) else { return nil }
+    var prefixes = ["\(module.utf8.count)\(module)"]
+    for name in path {
+      prefixes = prefixes.flatMap { prefix in ["V", "O", "C"].map { "\(prefix)\(name.utf8.count)\(name)\($0)" } }
+    }
+    for name in prefixes {
+      if let type = _typeByName(name) as? any RemoteFunction.Type { return type }
+    }
+    return nil
+  }
+
+  private func isIdentifier(_ name: Substring) -> Bool {
+    guard let first = name.utf8.first, name.utf8.count < 512 else { return false }
+    let isDigit = first >= 0x30 && first <= 0x39
+    return !isDigit
+      && name.utf8.allSatisfy {
+        $0 >= 0x30 && $0 <= 0x39 || $0 >= 0x41 && $0 <= 0x5a || $0 >= 0x61 && $0 <= 0x7a || $0 == 0x5f
+      }
+  }
+}

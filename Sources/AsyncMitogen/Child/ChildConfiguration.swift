@@ -1,0 +1,68 @@
+/// What a child is told before anything else: Mitogen's configuration dictionary, as far as it means something here.
+struct ChildConfiguration: Codable, Sendable {
+  var contextID: ContextID
+  /// The nearest first, the master last.
+  var parentIDs: [ContextID]
+  var debug: Bool
+  /// The levels of the loggers '', 'mitogen' and 'mitogen.io'.
+  var logLevels: [Int]
+  var profiling: Bool
+  var unidirectional: Bool
+  var maximumMessageSize: Int
+  var poolSize: Int
+  var maximumConcurrentCalls: Int
+  var maximumQueuedCalls: Int
+  var version = Mitogen.version
+
+  enum CodingKeys: String, CodingKey {
+    case contextID = "context_id"
+    case parentIDs = "parent_ids"
+    case debug
+    case logLevels = "log_levels"
+    case profiling
+    case unidirectional
+    case maximumMessageSize = "max_message_size"
+    case poolSize = "pool_size"
+    case maximumConcurrentCalls = "max_concurrent_calls"
+    case maximumQueuedCalls = "max_queued_calls"
+    case version
+  }
+
+  /// Begins what is sent to a child, before the length of the rest in four bytes.
+  static let signature: [UInt8] = Array("AMT1".utf8)
+  /// The largest configuration that is read.
+  static let sizeLimit = 1 << 20
+
+  /// The bytes that a child reads before frames.
+  func greeting() throws -> [UInt8] {
+    let body = try PickleEncoder().encode(self)
+    let length = UInt32(body.count)
+    return ChildConfiguration.signature + [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: length >> $0) } + body
+  }
+
+  /// Reads what ``greeting()`` made; `read` returns exactly as many bytes as asked for, or nil at the end.
+  init?(reading read: (Int) -> [UInt8]?) {
+    guard let head = read(8), Array(head.prefix(4)) == ChildConfiguration.signature else { return nil }
+    let length = head[4...].reduce(0) { $0 << 8 | Int($1) }
+    guard length <= ChildConfiguration.sizeLimit, let body = read(length),
+      let decoded = try? PickleDecoder().decode(ChildConfiguration.self, from: body)
+    else { return nil }
+    self = decoded
+  }
+
+  init(
+    contextID: ContextID, parentIDs: [ContextID], debug: Bool, logLevels: [Int], profiling: Bool,
+    unidirectional: Bool, maximumMessageSize: Int, poolSize: Int, maximumConcurrentCalls: Int, maximumQueuedCalls: Int
+  ) {
+    self.contextID = contextID
+    self.parentIDs = parentIDs
+    self.debug = debug
+    self.logLevels = logLevels
+    self.profiling = profiling
+    self.unidirectional = unidirectional
+    self.maximumMessageSize = maximumMessageSize
+    self.poolSize = poolSize
+    self.maximumConcurrentCalls = maximumConcurrentCalls
+    self.maximumQueuedCalls = maximumQueuedCalls
+  }
+}

@@ -1,0 +1,161 @@
+internal import CAsyncMitogen
+internal import Glibc
+internal import Synchronization
+
+/// What the constructor calls in a process that was started as a child, before its `main`; it never returns to it.
+@c(amt_child_main)
+func childMain(_ argumentCount: Int32, _ arguments: UnsafeMutableRawPointer?) -> Int32 {
+  unsafe unsetenv(AMT_CHILD_VARIABLE)
+  guard let configuration = ChildConfiguration(reading: readExactly) else {
+    // The parent is gone, or was none of ours.
+    return 71
+  }
+  do {
+    let child = try ChildProcessMain(configuration)
+    child.start()
+    child.serveMainQueue()
+  } catch {
+    complain("cannot become a context: \(error)")
+    return 71
+  }
+}
+
+private func readExactly(_ count: Int) -> [UInt8]? {
+  var bytes: [UInt8] = []
+  while bytes.count < count {
+    let missing = count - bytes.count
+    let chunk = unsafe [UInt8](unsafeUninitializedCapacity: missing) { buffer, filled in
+      filled = unsafe max(0, read(0, buffer.baseAddress, missing))
+    }
+    if chunk.isEmpty {
+      guard errno == EINTR else { return nil }
+      continue
+    }
+    bytes += chunk
+  }
+  return bytes
+}
+
+private func complain(_ text: String) {
+  let bytes = Array("AsyncMitogen: \(text)\n".utf8)
+  _ = unsafe write(2, bytes, bytes.count)
+}
+
+/// A process that is a child context: its router, its calls, what it prints, and its end.
+private final class ChildProcessMain: Sendable {
+  private let configuration: ChildConfiguration
+  private let standardStreams: StandardStreams
+  private let broker: Broker
+  private let router: Router
+  private let dispatcher: Dispatcher
+  private let logs = ForwardingLogHandler()
+  private let readers: [LineReader]
+  private let isEnding = Atomic(false)
+
+  /// How long calls may take to react to being cancelled: when a parent says so, and when it is gone.
+  private static let callPatience = Duration.milliseconds(500)
+  private static let orphanPatience = Duration.milliseconds(20)
+  /// How long an orphan waits for its own children, which see their links close, before it kills them.
+  private static let orphanChildPatience = Duration.milliseconds(50)
+
+  init(_ configuration: ChildConfiguration) throws {
+    self.configuration = configuration
+    standardStreams = try StandardStreams.takeOver()
+    Mitogen.setPlace(contextID: configuration.contextID, parentIDs: configuration.parentIDs)
+    Logging.configure(
+      handler: logs, levels: LogLevels(rawValues: configuration.logLevels) ?? LogLevels(.warning))
+    broker = try Broker(shutdownTimeout: .seconds(3))
+    router = Router(
+      loop: broker, broker: broker, contextID: configuration.contextID, parentIDs: configuration.parentIDs,
+      configuration: RouterConfiguration(
+        maxMessageSize: configuration.maximumMessageSize, unidirectional: configuration.unidirectional,
+        debug: configuration.debug, profiling: configuration.profiling, poolSize: configuration.poolSize,
+        maxConcurrentCalls: configuration.maximumConcurrentCalls, maxQueuedCalls: configuration.maximumQueuedCalls))
+    dispatcher = Dispatcher(router: router, environment: ExternalContext(router: router))
+    let poller = broker.core.poller
+    readers = [("stdout", standardStreams.printed), ("stderr", standardStreams.printedErrors)].map { name, descriptor in
+      let logger = Logger(name)
+      return LineReader(descriptor: descriptor, poller: poller) { logger.info($0) }
+    }
+  }
+
+  /// Says that this context is up, and begins to hear messages.
+  func start() {
+    amt_install_crash_drain(
+      standardStreams.printed.number, standardStreams.printedErrors.number, standardStreams.originalError.number)
+    let router = router
+    router.addStandardHandlers()
+    dispatcher.register()
+    router.add(.shutdown, policy: .parent) { [self] _, message, _ in
+      if !message.isDead { beginEnd(isOrphan: false) }
+    }
+    let (streams, broker) = (standardStreams, broker)
+    broker.enqueue { [self] in
+      let transport = DescriptorTransport(
+        input: streams.input, output: streams.output, poller: broker.core.poller, keepsAlive: false)
+      let greeting = "\(BootstrapDialogue.image)\(ImageIdentity.own.text)\n\(BootstrapDialogue.ready)\n"
+      do {
+        for reader in readers { try reader.start() }
+        try router.assumeIsolated { router in
+          router.parentEnded = { [self] _ in beginEnd(isOrphan: true) }
+          try router.attachParent(transport, greeting: Array(greeting.utf8))
+        }
+      } catch {
+        complain("cannot hear its parent: \(error)")
+        _exit(71)
+      }
+      logs.uncork { payload in router.post(Message(handle: .forwardLog, payload: payload)) }
+    }
+  }
+
+  /// Serves libdispatch's main queue, so that the main actor and main-queue blocks work in a child as they do elsewhere.
+  func serveMainQueue() -> Never {
+    let descriptor = amt_main_queue_descriptor()
+    while true {
+      var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      guard unsafe poll(&watched, 1, -1) > 0 else { continue }
+      var count: UInt64 = 0
+      _ = unsafe read(descriptor, &count, 8)
+      amt_main_queue_drain()
+    }
+  }
+
+  // MARK: the end
+
+  private func beginEnd(isOrphan: Bool) {
+    guard isEnding.compareExchange(expected: false, desired: true, ordering: .relaxed).exchanged else {
+      // Asked to end, and now the parent is gone too: nobody waits for a farewell.
+      if isOrphan { return endOrphan() }
+      return
+    }
+    Task(executorPreference: broker.taskExecutor) { [self] in
+      if isOrphan {
+        await router.disconnectAll()
+        await dispatcher.close(patience: ChildProcessMain.orphanPatience)
+        await router.shutdown(timeout: ChildProcessMain.orphanChildPatience)
+        _exit(0)
+      }
+      await dispatcher.close(patience: ChildProcessMain.callPatience)
+      await router.shutdown(timeout: router.shutdownTimeout)
+      broker.enqueue { self.sayFarewell() }
+    }
+  }
+
+  /// Whatever happens, an orphan is gone soon.
+  private func endOrphan() {
+    _ = broker.schedule(after: ChildProcessMain.orphanChildPatience + ChildProcessMain.orphanPatience) { _exit(0) }
+  }
+
+  /// Sends what has been printed and what waits, and ends.
+  private func sayFarewell() {
+    amt_flush_output()
+    for (reader, name) in zip(readers, ["stdout", "stderr"]) {
+      for line in reader.finish() { Logger(name).info(line) }
+    }
+    // Behind what was just posted.
+    broker.enqueue { [self] in
+      router.assumeIsolated { $0.flushParent { _exit(0) } }
+      _ = broker.schedule(after: .seconds(2)) { _exit(0) }
+    }
+  }
+}

@@ -1,0 +1,56 @@
+/// A way to start a context, with its options.
+///
+/// It is sent to the context that is to start it, so it is `Codable`; its coding keys are Mitogen's option names.
+public protocol ConnectionMethod: Codable, Sendable {
+  /// What Mitogen calls the method: `local`, `ssh`, …
+  static var methodName: String { get }
+  /// The options that all methods have.
+  var options: ConnectionOptions { get set }
+  /// The program to start, and how.
+  func launchPlan() throws -> LaunchPlan
+  /// What the context is called by the one that starts it.
+  func contextName(processID: Int32) -> String
+}
+
+/// What all connection methods let choose.
+public struct ConnectionOptions: Codable, Sendable, Hashable {
+  /// How the new process is called in process listings; `user@host:pid` of the parent if nil. May hold no slash.
+  public var remoteName: String?
+  /// Whether the new context, and all below it, log everything.
+  public var debug: Bool
+  /// Whether it reports where it spent its time.
+  public var profiling: Bool
+  /// Whether contexts below it may only talk to their parents; as the router's if nil.
+  public var unidirectional: Bool?
+  /// How long it may take from the start of its process until it is up; 30 s by default.
+  public var connectTimeout: Duration
+
+  /// Makes options.
+  public init(
+    remoteName: String? = nil, debug: Bool = false, profiling: Bool = false, unidirectional: Bool? = nil,
+    connectTimeout: Duration = .seconds(30)
+  ) {
+    self.remoteName = remoteName
+    self.debug = debug
+    self.profiling = profiling
+    self.unidirectional = unidirectional
+    self.connectTimeout = connectTimeout
+  }
+}
+
+/// A program that is to become a child.
+public struct LaunchPlan: Sendable {
+  /// Its path, or a name that is looked for in PATH.
+  public var path: String
+  /// Its arguments, its own name first.
+  public var arguments: [String]
+  /// What its environment has beside this process's.
+  public var environment: [String: String]
+
+  /// Makes a plan.
+  public init(path: String, arguments: [String], environment: [String: String] = [:]) {
+    self.path = path
+    self.arguments = arguments
+    self.environment = environment
+  }
+}

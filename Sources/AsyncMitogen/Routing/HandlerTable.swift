@@ -1,0 +1,121 @@
+/// What is registered for which handle, and who is to be told when a context is gone.
+///
+/// Pure; Mitogen's `_handle_map` and `_handles_by_respondent`.
+struct HandlerTable: Sendable {
+  /// What hears the messages of a handle.
+  enum Action: Sendable {
+    case closure(@Sendable (Message) -> Void)
+    /// One of the router's own, which also hears which link the message came in on.
+    case router(@Sendable (isolated Router, Message, LinkIdentifier?) -> Void)
+  }
+
+  struct Entry: Sendable {
+    var persists: Bool
+    var respondent: ContextID?
+    var policy: (@Sendable (Message, ContextID?) -> Bool)?
+    var action: Action
+  }
+
+  private var entries: [Handle: Entry] = [:]
+  private var byRespondent: [ContextID: Set<Handle>] = [:]
+  private var nextHandle = Handle.firstDynamic.rawValue
+
+  /// How many handles are registered.
+  var count: Int { entries.count }
+
+  /// Registers an action for a handle, or for a new one.
+  mutating func register(_ registration: HandlerRegistration, action: Action) throws(StreamError) -> Handle {
+    let handle: Handle
+    if let wanted = registration.handle {
+      guard registration.overwrites || entries[wanted] == nil else {
+        throw StreamError("cannot register a handle that already exists")
+      }
+      remove(wanted)
+      handle = wanted
+    } else {
+      handle = allocate()
+    }
+    entries[handle] = Entry(
+      persists: registration.persists, respondent: registration.respondent, policy: registration.policy,
+      action: action)
+    if let respondent = registration.respondent { byRespondent[respondent, default: []].insert(handle) }
+    return handle
+  }
+
+  /// Removes a handle; says whether it was there.
+  @discardableResult
+  mutating func remove(_ handle: Handle) -> Bool {
+    guard let entry = entries.removeValue(forKey: handle) else { return false }
+    if let respondent = entry.respondent, byRespondent[respondent]?.remove(handle) != nil,
+      byRespondent[respondent]?.isEmpty == true
+    {
+      byRespondent[respondent] = nil
+    }
+    return true
+  }
+
+  enum Delivery: Sendable {
+    case act(Action)
+    case refuse(String)
+  }
+
+  /// What is to be done with a message for this context; a handler for one message is removed with it.
+  ///
+  /// - Parameter sender: The context at the other end of the link that the message came in on; nil if it is our own.
+  mutating func deliver(_ message: Message, from sender: ContextID?) -> Delivery {
+    guard let entry = entries[message.handle] else { return .refuse(DeadReason.invalidHandle) }
+    if let respondent = entry.respondent, !message.isDead, message.source != respondent {
+      return .refuse(DeadReason.unexpectedContext)
+    }
+    if let policy = entry.policy, !policy(message, sender) { return .refuse(DeadReason.refusedByPolicy) }
+    if !entry.persists { remove(message.handle) }
+    return .act(entry.action)
+  }
+
+  /// Removes and returns what waits for messages of a context that is gone.
+  mutating func removeWaiting(for respondent: ContextID) -> [(handle: Handle, action: Action)] {
+    guard let handles = byRespondent[respondent] else { return [] }
+    return removeAll(handles)
+  }
+
+  /// Removes and returns everything.
+  mutating func removeAll() -> [(handle: Handle, action: Action)] { removeAll(Set(entries.keys)) }
+
+  private mutating func removeAll(_ handles: Set<Handle>) -> [(handle: Handle, action: Action)] {
+    var removed: [(handle: Handle, action: Action)] = []
+    for handle in handles.sorted() {
+      guard let entry = entries[handle] else { continue }
+      remove(handle)
+      removed.append((handle, entry.action))
+    }
+    return removed
+  }
+
+  private mutating func allocate() -> Handle {
+    while true {
+      let handle = Handle(rawValue: nextHandle)
+      // After four thousand million handles it begins again, and passes over those still in use.
+      nextHandle = handle.rawValue + 1 == Handle.firstFlow.rawValue ? Handle.firstDynamic.rawValue : nextHandle + 1
+      if entries[handle] == nil { return handle }
+    }
+  }
+}
+
+/// Why a message is dead: Mitogen's texts, which Python peers may compare.
+enum DeadReason {
+  static let invalidHandle = "invalid handle"
+  static let refusedByPolicy = "refused by policy"
+  static let unexpectedContext = "reply from unexpected context"
+  static let respondentGone = "the respondent Context has disconnected"
+  static let brokerEnded = "Broker has exitted"
+  static func tooLarge(_ limit: Int) -> String { "message too large (max \(limit) bytes)" }
+  static func noRoute(to destination: ContextID, from router: ContextID) -> String {
+    "no route to \(destination), my ID is \(router)"
+  }
+  static func oneWay(from source: ContextID, to destination: ContextID, via router: ContextID) -> String {
+    "routing mode prevents forward of message from context \(source) to context \(destination) via context \(router)"
+  }
+  static func stalled(_ destination: ContextID, limit: Int) -> String {
+    "the stream to context \(destination) takes nothing, and \(limit) bytes wait for it already"
+  }
+}

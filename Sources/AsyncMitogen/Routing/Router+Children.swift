@@ -1,0 +1,239 @@
+internal import Glibc
+
+/// A child of this context and what is known of its process.
+struct ChildLink: Sendable {
+  let context: ContextID
+  let name: String
+  let process: ChildProcess?
+  /// Reads what it prints outside of its own log, such as what the system says when it cannot be started.
+  let errorOutput: LineReader?
+  /// Which image it runs, if it is one of ours and has come up.
+  var image: ImageIdentity?
+  var isUp = false
+  /// The last lines that it printed.
+  var printed = LineHistory(lineLimit: 20, byteLimit: 16_384)
+  /// Its stream has ended, and the process is waited for.
+  var end: StreamEnd?
+  /// Told whether it came up; nil once it has been.
+  var connecting: (@Sendable (Result<BootstrapReport, any Error>) -> Void)?
+
+  /// Logs a line that came from the process past its own log.
+  func logPrinted(_ line: String) {
+    LoggingSystem.shared.log(
+      LogRecord(level: .info, logger: "stderr", message: line, contextID: context, contextName: name))
+  }
+}
+
+/// A process that has been started to become a child, with the ends that stay here.
+struct LaunchedChild: Sendable {
+  let process: ChildProcess?
+  let transport: any Transport
+  let errorOutput: FileDescriptor?
+  /// What it reads first.
+  let greeting: [UInt8]
+}
+
+extension Router {
+  /// How long a process that has closed its stream may take to end by itself, and then after a friendly signal.
+  private static let exitPatience = Duration.milliseconds(50)
+  private static let terminationPatience = Duration.seconds(1)
+
+  // MARK: connecting
+
+  /// Makes a process that has been launched a child, once it says that it is up.
+  ///
+  /// - Throws: ``ConnectionError``, ``TimeoutError`` or `CancellationError`; the process is then killed and reaped.
+  func adopt(_ launched: LaunchedChild, id: ContextID, name: String, timeout: Duration) async throws -> Context {
+    guard !isEnding else {
+      launched.process?.signal(SIGKILL)
+      throw ConnectionError.cancelled(name)
+    }
+    let link = table.reserveLink()
+    let stream = Stream(
+      link: link, name: name, router: self, loop: loop, transport: launched.transport,
+      maximumMessageSize: configuration.maxMessageSize)
+    streams[link] = stream
+    let reader = launched.errorOutput.flatMap { output in
+      broker.map { broker in
+        LineReader(descriptor: output, poller: broker.core.poller) { [weak self] line in
+          self?.assumeIsolated { $0.childPrinted(line, link) }
+        }
+      }
+    }
+    children[link] = ChildLink(context: id, name: name, process: launched.process, errorOutput: reader)
+    let result: Result<BootstrapReport, any Error> = await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        children[link]?.connecting = { continuation.resume(returning: $0) }
+        let timer = loop.schedule(after: timeout) { [weak self] in
+          self?.assumeIsolated { $0.abandon(link, .timedOut(name, timeout)) }
+        }
+        let loop = loop
+        do {
+          try reader?.start()
+          try launched.process?.watch()
+          launched.process?.onExit { [weak self] status in
+            self?.assumeIsolated { $0.childExited(link, status) }
+          }
+          try stream.assumeIsolated { stream in
+            try stream.start(dialogue: BootstrapDialogue()) { [weak self] result in
+              loop.cancel(timer)
+              self?.assumeIsolated { $0.dialogueEnded(link, result) }
+            }
+            stream.send(raw: launched.greeting)
+          }
+        } catch {
+          loop.cancel(timer)
+          abandon(link, .failed(name, "\(error)"))
+        }
+      }
+    } onCancel: {
+      loop.enqueue { [weak self] in self?.assumeIsolated { $0.abandon(link, .cancelled(name)) } }
+    }
+    switch result {
+    case .success: return context(id)
+    case .failure(let error):
+      if Task.isCancelled { throw CancellationError() }
+      throw error
+    }
+  }
+
+  private func dialogueEnded(_ link: LinkIdentifier, _ result: Result<BootstrapReport, BootstrapFailure>) {
+    switch result {
+    case .success(let report):
+      guard var child = children[link], let connecting = child.connecting else { return }
+      child.connecting = nil
+      child.isUp = true
+      child.image = report.image
+      children[link] = child
+      names.withLock { $0.set(child.context, child.name) }
+      table.openLink(link, to: child.context)
+      announce(child.context, child.name)
+      connecting(.success(report))
+    case .failure(.ended(let lines)):
+      for line in lines { children[link]?.printed.append(line) }
+    }
+  }
+
+  /// Gives up on a child that is not up yet.
+  func abandon(_ link: LinkIdentifier, _ error: ConnectionError) {
+    guard let child = children[link], let connecting = child.connecting else { return }
+    children[link]?.connecting = nil
+    child.process?.signal(SIGKILL)
+    var error = error
+    error.lines = child.printed.lines
+    error.route = [contextID]
+    connecting(.failure(error))
+    streams[link]?.assumeIsolated { $0.close(.ended(isAtBoundary: true)) }
+  }
+
+  // MARK: what children print
+
+  /// A line that a child, or what was to become one, printed where its parent sees it.
+  func childPrinted(_ line: String, _ link: LinkIdentifier) {
+    guard children[link] != nil else { return }
+    children[link]?.printed.append(line)
+    if children[link]?.isUp == true {
+      children[link]?.logPrinted(line)
+    } else {
+      Router.log.debug("\(children[link]?.name ?? "child"): \(line)")
+    }
+  }
+
+  /// A log record passes: if it is what a child of ours printed, it is remembered for the case that the child crashes.
+  func notePrinted(_ message: Message, _ link: LinkIdentifier) {
+    guard children[link]?.context == message.source, !message.isDead,
+      let log = ForwardedLog(payload: message.payload), log.logger == "stdout" || log.logger == "stderr"
+    else { return }
+    children[link]?.printed.append(log.message)
+  }
+
+  // MARK: the end of a link
+
+  /// A stream has ended: the process is given a moment to end too, so that it can be said how.
+  func streamEnded(_ link: LinkIdentifier, _ reason: StreamEnd) {
+    let stream = streams.removeValue(forKey: link)
+    resumeReading(pauses.remove(link))
+    switch reason {
+    case .corrupt(.badSignature(let received)):
+      Router.log.error(
+        "\(stream?.name ?? "stream"): Corruption detected: frame signature incorrect. This likely means some external "
+          + "process is interfering with the connection. Received:\n\n\(received.prefix(64))")
+    case .corrupt(.tooLarge(let length, let limit)):
+      Router.log.error(
+        "\(stream?.name ?? "stream"): Maximum message size exceeded (got \(length), max \(limit))")
+    case .ended(isAtBoundary: false):
+      Router.log.warning("\(stream?.name ?? "stream"): ended in the middle of a message")
+    case .ended, .bootstrapFailed: break
+    }
+    guard let child = children[link] else { return linkIsGone(link, detail: nil) }
+    children[link]?.end = reason
+    guard let process = child.process, process.status == nil else { return childIsGone(link, child.process?.status) }
+    let loop = loop
+    _ = loop.schedule(after: Router.exitPatience) { [weak process] in
+      guard let process, process.status == nil else { return }
+      process.signal(SIGTERM)
+      _ = loop.schedule(after: Router.terminationPatience) { [weak process] in process?.signal(SIGKILL) }
+    }
+  }
+
+  private func childExited(_ link: LinkIdentifier, _ status: ExitStatus) {
+    guard let child = children[link] else { return }
+    // What it wrote before it ended may still be unread; the end of the stream comes behind it.
+    if child.end != nil { return childIsGone(link, status) }
+    streams[link]?.ready(.readable)
+    guard children[link] != nil, children[link]?.end == nil else { return }
+    // A process of its own holds the other end: it is not the context.
+    _ = loop.schedule(after: Router.exitPatience) { [weak self] in
+      self?.assumeIsolated { router in
+        router.streams[link]?.assumeIsolated { $0.close(.ended(isAtBoundary: true)) }
+      }
+    }
+  }
+
+  private func childIsGone(_ link: LinkIdentifier, _ status: ExitStatus?) {
+    guard var child = children.removeValue(forKey: link) else { return }
+    for line in child.errorOutput?.finish() ?? [] {
+      child.printed.append(line)
+      if child.isUp { child.logPrinted(line) }
+    }
+    let lines = child.printed.lines
+    if let connecting = child.connecting {
+      var error = ConnectionError.ended(child.name, status)
+      error.lines = lines
+      error.route = [contextID]
+      connecting(.failure(error))
+    }
+    var detail = child.name + (status.map { " \($0)" } ?? " closed its stream")
+    // Who ended as asked has nothing to explain.
+    if status?.isSuccess != true, !lines.isEmpty { detail += "; it last printed:\n" + lines.joined(separator: "\n") }
+    linkIsGone(link, detail: detail)
+  }
+
+  /// A neighbour is gone, and with it everything behind it.
+  func linkIsGone(_ link: LinkIdentifier, detail: String?) {
+    let isParent = link == table.parentLink
+    let neighbour = table.links[link]?.remote
+    for context in table.removeLink(link) {
+      let reason =
+        context == neighbour
+        ? detail : neighbour.map { "its way led through context \($0)" + (detail.map { ", which is gone: " + $0 } ?? "") }
+      contextIsGone(context, detail: reason, tellParent: !isParent)
+    }
+    if isParent {
+      let ended = parentEnded
+      parentEnded = nil
+      ended?(self)
+    }
+    checkEnd()
+  }
+
+  /// Whether a context is reached over a link of its own, not merely by asking the parent.
+  func isReachable(_ context: ContextID) -> Bool { context == contextID || table.link(to: context) != nil }
+
+  /// Whether a neighbour understands what only ours do.
+  func isOfOurKind(_ neighbour: ContextID) -> Bool {
+    guard let link = table.link(to: neighbour) else { return false }
+    if link == table.parentLink { return parentIsOfOurKind }
+    return children[link]?.image != nil
+  }
+}

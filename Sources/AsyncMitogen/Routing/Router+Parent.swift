@@ -1,0 +1,26 @@
+extension Router {
+  /// Begins to hear the parent, and to be heard by it.
+  ///
+  /// - Parameter greeting: What is sent before the first frame.
+  func attachParent(_ transport: any Transport, greeting: [UInt8], isOfOurKind: Bool = true) throws {
+    guard let parent = table.parentID else { return }
+    parentIsOfOurKind = isOfOurKind
+    let link = table.addLink(to: parent)
+    let stream = Stream(
+      link: link, name: "parent", router: self, loop: loop, transport: transport,
+      maximumMessageSize: configuration.maxMessageSize)
+    streams[link] = stream
+    try stream.assumeIsolated { stream in
+      try stream.start()
+      stream.send(raw: greeting)
+    }
+  }
+
+  /// Calls `body` once everything for the parent is written; at once if it is gone.
+  func flushParent(_ body: @escaping @Sendable () -> Void) {
+    guard let link = table.parentLink, let stream = streams[link] else { return body() }
+    stream.assumeIsolated { $0.flush() }
+    guard stream.assumeIsolated({ $0.pendingBytes }) > 0 else { return body() }
+    _ = loop.schedule(after: .milliseconds(1)) { [weak self] in self?.assumeIsolated { $0.flushParent(body) } }
+  }
+}

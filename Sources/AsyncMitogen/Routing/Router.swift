@@ -1,0 +1,212 @@
+internal import Synchronization
+
+/// Carries messages between the contexts of a tree, and starts and ends those below this one.
+///
+/// An actor on its broker's loop. Mitogen's `Router`, `RouteMonitor` and the parent's half of its `Connection`s. Get one
+/// from ``withRouter(configuration:isolation:_:)``, or in a call from ``ExternalContext``.
+public actor Router {
+  /// The executor of the broker's loop.
+  public nonisolated let unownedExecutor: UnownedSerialExecutor
+  /// The context that this router is in.
+  public nonisolated let contextID: ContextID
+  /// How this router behaves.
+  public nonisolated let configuration: RouterConfiguration
+
+  nonisolated let loop: any EventLoop
+  /// The broker whose loop this is; nil in a simulation.
+  nonisolated let broker: Broker?
+  nonisolated let handlers: Mutex<HandlerTable>
+  nonisolated let names = Mutex(ContextNames())
+  nonisolated let flows = FlowTable()
+  nonisolated let kinds = Mutex(ContextKinds())
+  private nonisolated let outbox = Mutex(Outbox())
+  private nonisolated let parents: Mutex<[ContextID]>
+
+  var table: RoutingTable
+  var streams: [LinkIdentifier: Stream] = [:]
+  var children: [LinkIdentifier: ChildLink] = [:]
+  var allocator: ContextIDAllocator
+  var parentIsOfOurKind = false
+  var pauses = IngressPauses()
+  var disconnectObservers: [UInt64: AsyncStream<Disconnect>.Continuation] = [:]
+  var nextObserver: UInt64 = 0
+  var isEnding = false
+  var endWaiters: [CheckedContinuation<Void, Never>] = []
+  var shutdownWaiters: [ContextID: [CheckedContinuation<Void, Never>]] = [:]
+  var isAllocatingBlock = false
+  var blockWaiters: [CheckedContinuation<Void, Never>] = []
+  /// What is done when the link to the parent ends; the child's process ends then.
+  var parentEnded: (@Sendable (isolated Router) -> Void)?
+  /// What is done when a parent says that this context is to end.
+  var shutdownRequested: (@Sendable () -> Void)?
+
+  static let log = Logger("mitogen.router")
+
+  private struct Outbox: Sendable {
+    var messages: [Message] = []
+    var isScheduled = false
+  }
+
+  /// Makes a router without neighbours.
+  init(
+    loop: any EventLoop, broker: Broker?, contextID: ContextID, parentIDs: [ContextID],
+    configuration: RouterConfiguration
+  ) {
+    unownedExecutor = loop.lane
+    self.loop = loop
+    self.broker = broker
+    self.contextID = contextID
+    self.configuration = configuration
+    parents = Mutex(parentIDs)
+    handlers = Mutex(HandlerTable())
+    table = RoutingTable(
+      contextID: contextID, parentIDs: parentIDs, isUnidirectional: configuration.unidirectional,
+      maximumMessageSize: configuration.maxMessageSize)
+    allocator = parentIDs.isEmpty ? .master() : .child()
+  }
+
+  /// Makes the router of a master on a broker, by itself; prefer ``withRouter(configuration:isolation:_:)``, which also
+  /// ends it. Several routers may share a broker. End it with ``shutdown()``.
+  public init(broker: Broker, configuration: RouterConfiguration = .init()) {
+    self.init(loop: broker, broker: broker, contextID: .master, parentIDs: [], configuration: configuration)
+    addStandardHandlers()
+  }
+
+  /// This context. Mitogen's `myself()`.
+  public nonisolated var myself: Context { Context(router: self, id: contextID, name: "self") }
+
+  /// The parents of this context, nearest first; empty in a master.
+  public nonisolated var parentIDs: [ContextID] { parents.withLock { $0 } }
+
+  /// The context with this identifier, with the name that this router knows it by. Mitogen's `context_by_id`.
+  public nonisolated func context(_ id: ContextID) -> Context {
+    Context(router: self, id: id, name: names.withLock { $0[id] })
+  }
+
+  /// How many bytes wait to be written to the neighbour over which a context is reached; 0 if none is.
+  public func pendingBytes(to context: Context) -> Int {
+    guard let link = table.linkOrParent(to: context.id), let stream = streams[link] else { return 0 }
+    return stream.assumeIsolated { $0.pendingBytes }
+  }
+
+  /// The contexts that have been started from here or announced from below, and are there now.
+  public var reachableContexts: [Context] {
+    table.links.filter { $0.key != table.parentLink }.values.flatMap(\.reachable).sorted().map { context($0) }
+  }
+
+  // MARK: routing
+
+  /// Sends a message of this context's own; from any thread, without waiting. Mitogen's `route`.
+  ///
+  /// Source and authority are filled in. Messages posted one after the other by one thread leave in that order.
+  public nonisolated func post(_ message: Message) {
+    var message = message
+    message.source = contextID
+    message.authority = contextID
+    let schedules = outbox.withLock { outbox in
+      outbox.messages.append(message)
+      defer { outbox.isScheduled = true }
+      return !outbox.isScheduled
+    }
+    if schedules { loop.enqueue { self.assumeIsolated { $0.drainOutbox() } } }
+  }
+
+  private func drainOutbox() {
+    let messages = outbox.withLock { outbox in
+      outbox.isScheduled = false
+      var messages: [Message] = []
+      swap(&messages, &outbox.messages)
+      return messages
+    }
+    for message in messages { route(message, from: nil) }
+  }
+
+  /// Takes a message that came in on a link.
+  func receive(_ message: Message, from link: LinkIdentifier) {
+    guard streams[link] != nil else { return }
+    if message.handle == .forwardLog { notePrinted(message, link) }
+    route(message, from: link)
+  }
+
+  func route(_ message: Message, from ingress: LinkIdentifier?) {
+    var message = message
+    switch table.route(&message, from: ingress) {
+    case .deliver: deliver(message, from: ingress)
+    case .forward(let link): forward(message, from: ingress, to: link)
+    case .refuse(let reason, let isUnreachable): refuse(message, reason, isUnreachable: isUnreachable)
+    case .drop(let text): Router.log.error(text)
+    }
+  }
+
+  private func forward(_ message: Message, from ingress: LinkIdentifier?, to link: LinkIdentifier) {
+    guard let stream = streams[link] else {
+      return refuse(
+        message, DeadReason.noRoute(to: message.destination, from: contextID), isUnreachable: true)
+    }
+    if pauses.isStalled(link) {
+      return refuse(
+        message, DeadReason.stalled(message.destination, limit: IngressPauses.highWatermark), isUnreachable: true)
+    }
+    let pending = stream.assumeIsolated { stream in
+      stream.send(message)
+      return stream.pendingBytes
+    }
+    if pending > IngressPauses.highWatermark { streamIsFull(link, pending, ingress) }
+  }
+
+  private func deliver(_ message: Message, from ingress: LinkIdentifier?) {
+    let sender = ingress.flatMap { table.links[$0]?.remote }
+    switch handlers.withLock({ $0.deliver(message, from: sender) }) {
+    case .act(.closure(let closure)): closure(message)
+    case .act(.router(let action)): action(self, message, ingress)
+    case .refuse(let reason): refuse(message, reason, isUnreachable: true)
+    }
+  }
+
+  /// Tells whoever waits that a message could not be delivered. A dead message never causes another.
+  private func refuse(_ message: Message, _ reason: String, isUnreachable: Bool) {
+    Router.log.debug("\(message): \(reason)")
+    if message.replyTo != .none, !message.isDead {
+      route(.dead(reason, destination: message.source, source: contextID, handle: message.replyTo), from: nil)
+    } else if !isUnreachable, !message.isDead {
+      route(.dead(reason, destination: message.destination, source: contextID, handle: message.handle), from: nil)
+    }
+  }
+
+  /// This context is a root from now on: it goes on without its parent.
+  func becomeRoot() {
+    table.becomeRoot()
+    parents.withLock { $0 = [] }
+  }
+}
+
+extension Router: MessagePort {
+  nonisolated func register(
+    _ registration: HandlerRegistration, handler: @escaping @Sendable (Message) -> Void
+  ) throws -> Handle {
+    try handlers.withLock { try $0.register(registration, action: .closure(handler)) }
+  }
+
+  nonisolated func unregister(_ handle: Handle) { handlers.withLock { _ = $0.remove(handle) } }
+
+  nonisolated func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) -> @Sendable () -> Void {
+    let timer = loop.schedule(after: delay, action)
+    return { [weak loop] in loop?.cancel(timer) }
+  }
+}
+
+/// The names that contexts are known by here; bounded, for neighbours announce them.
+struct ContextNames: Sendable {
+  /// How many names are kept.
+  static let limit = 262_144
+  private var names: [ContextID: String] = [:]
+
+  subscript(_ id: ContextID) -> String? { names[id] }
+
+  mutating func set(_ id: ContextID, _ name: String) {
+    guard names.count < ContextNames.limit || names[id] != nil else { return }
+    names[id] = name
+  }
+
+  mutating func remove(_ id: ContextID) { names[id] = nil }
+}

@@ -1,0 +1,216 @@
+/// Names one link of a router: a stream to a neighbour.
+typealias LinkIdentifier = Int
+
+/// Which context is reached over which link, and whether a message may pass.
+///
+/// Mitogen's `_stream_by_id`, `_async_route` and the tables of its `RouteMonitor`. Pure: it decides, and the router acts.
+struct RoutingTable: Sendable {
+  /// A neighbour and what has been seen of it.
+  struct Link: Sendable {
+    /// The context at the other end.
+    let remote: ContextID
+    /// What every message that comes in on it acts as, if not as what it says.
+    var stampedAuthority: ContextID?
+    /// Contexts that are reached over it, itself included.
+    var reachable: Set<ContextID>
+    /// Destinations of what came in on it: who must hear of their end.
+    var egress: Set<ContextID> = []
+    /// Too many destinations to remember: it hears of every end.
+    var hearsOfAll = false
+  }
+
+  /// This context.
+  let contextID: ContextID
+  /// Its parents, nearest first.
+  private(set) var parentIDs: [ContextID]
+  /// Whether contexts below may talk only to this one and its parents. Mitogen's `unidirectional`.
+  var isUnidirectional: Bool
+  /// The largest payload.
+  let maximumMessageSize: Int
+  /// How many contexts one neighbour may announce.
+  let maximumRoutesPerLink: Int
+  /// How many destinations are remembered for one link.
+  static let maximumEgress = 65_536
+
+  private(set) var links: [LinkIdentifier: Link] = [:]
+  private var routes: [ContextID: LinkIdentifier] = [:]
+  private var nextLink: LinkIdentifier = 1
+
+  init(
+    contextID: ContextID, parentIDs: [ContextID], isUnidirectional: Bool = false,
+    maximumMessageSize: Int = 128 << 20, maximumRoutesPerLink: Int = 262_144
+  ) {
+    self.contextID = contextID
+    self.parentIDs = parentIDs
+    self.isUnidirectional = isUnidirectional
+    self.maximumMessageSize = maximumMessageSize
+    self.maximumRoutesPerLink = maximumRoutesPerLink
+  }
+
+  /// The nearest parent; nil in a master.
+  var parentID: ContextID? { parentIDs.first }
+
+  /// The link to the nearest parent.
+  var parentLink: LinkIdentifier? { parentID.flatMap { routes[$0] } }
+
+  /// The link over which exactly this context is reached.
+  func link(to context: ContextID) -> LinkIdentifier? { routes[context] }
+
+  /// The link over which a message to this context leaves: the parent's if it is not known. Mitogen's `stream_by_id`.
+  func linkOrParent(to context: ContextID) -> LinkIdentifier? { routes[context] ?? parentLink }
+
+  /// Whether a message acts for this context or a parent of it. Mitogen's `has_parent_authority`.
+  func hasParentAuthority(_ message: Message) -> Bool {
+    message.authority == contextID || parentIDs.contains(message.authority)
+  }
+
+  // MARK: links and routes
+
+  /// A name for a link that is yet to be opened.
+  mutating func reserveLink() -> LinkIdentifier {
+    defer { nextLink += 1 }
+    return nextLink
+  }
+
+  /// Opens the link to a neighbour: messages may pass from now on.
+  mutating func openLink(_ link: LinkIdentifier, to remote: ContextID, stampedAuthority: ContextID? = nil) {
+    links[link] = Link(remote: remote, stampedAuthority: stampedAuthority, reachable: [remote])
+    routes[remote] = link
+  }
+
+  /// Adds the link to a neighbour.
+  mutating func addLink(to remote: ContextID, stampedAuthority: ContextID? = nil) -> LinkIdentifier {
+    let link = reserveLink()
+    openLink(link, to: remote, stampedAuthority: stampedAuthority)
+    return link
+  }
+
+  /// Gives what comes in on a link an authority of its own.
+  mutating func stamp(_ link: LinkIdentifier, authority: ContextID?) { links[link]?.stampedAuthority = authority }
+
+  /// Removes a link; returns the contexts that can no longer be reached, in order of their numbers.
+  mutating func removeLink(_ link: LinkIdentifier) -> [ContextID] {
+    guard let removed = links.removeValue(forKey: link) else { return [] }
+    let lost = removed.reachable.filter { routes[$0] == link }.sorted()
+    for context in lost { routes[context] = nil }
+    return lost
+  }
+
+  enum AddRouteResult: Sendable, Equatable {
+    case added
+    case refused(String)
+  }
+
+  /// A neighbour announces that it can reach a context.
+  mutating func addRoute(to context: ContextID, over link: LinkIdentifier) -> AddRouteResult {
+    guard let neighbour = links[link] else { return .refused("ADD_ROUTE on a link that is gone") }
+    guard context != contextID, context != .master, !parentIDs.contains(context) else {
+      return .refused("context \(neighbour.remote) announced a route to \(context), which is not below it")
+    }
+    if let existing = routes[context], links[existing]?.remote != parentID {
+      guard existing != link else { return .added }
+      return .refused(
+        "Cannot add duplicate route to \(context) via context \(neighbour.remote), already have existing route via "
+          + "context \(links[existing]?.remote.description ?? "?")")
+    }
+    guard neighbour.reachable.count < maximumRoutesPerLink else {
+      return .refused("context \(neighbour.remote) announced more than \(maximumRoutesPerLink) contexts")
+    }
+    routes[context] = link
+    links[link]?.reachable.insert(context)
+    return .added
+  }
+
+  enum RemoveRouteResult: Sendable, Equatable {
+    case removed
+    /// It was not known; there is nothing to pass on but perhaps somebody waits for it.
+    case unknown
+    case refused(String)
+  }
+
+  /// A neighbour announces that a context is gone.
+  mutating func removeRoute(to context: ContextID, over link: LinkIdentifier) -> RemoveRouteResult {
+    guard let registered = routes[context] else { return .unknown }
+    guard registered == link else {
+      return .refused(
+        "received DEL_ROUTE for \(context) from context \(links[link]?.remote.description ?? "?"), "
+          + "expected context \(links[registered]?.remote.description ?? "?")")
+    }
+    // The neighbour itself goes with its link.
+    guard links[link]?.remote != context else { return .refused("DEL_ROUTE for a neighbour by itself") }
+    routes[context] = nil
+    links[link]?.reachable.remove(context)
+    return .removed
+  }
+
+  /// The links, the parent's aside, over which something was sent to a context; they hear of its end.
+  func linksToTell(ofEndOf context: ContextID) -> [LinkIdentifier] {
+    let parent = parentLink
+    return links.filter { $0.key != parent && ($0.value.hearsOfAll || $0.value.egress.contains(context)) }
+      .keys.sorted()
+  }
+
+  /// The link to the parent is gone on purpose: this context is a root from now on.
+  mutating func becomeRoot() { parentIDs = [] }
+
+  // MARK: routing
+
+  enum Decision: Sendable, Equatable {
+    case deliver
+    case forward(LinkIdentifier)
+    /// The sender is told, or, if it can still be reached, the destination.
+    case refuse(reason: String, isUnreachable: Bool)
+    /// Nobody is told: the sender is not who it says.
+    case drop(log: String)
+  }
+
+  /// Where a message goes. One that came in on a link is checked, and stamped with that link's authority if it has one.
+  mutating func route(_ message: inout Message, from ingress: LinkIdentifier?) -> Decision {
+    guard message.payload.count <= maximumMessageSize else {
+      return .refuse(reason: DeadReason.tooLarge(maximumMessageSize), isUnreachable: false)
+    }
+    let parent = parentLink
+    var comesFromParentSide = false
+    if let ingress {
+      let authorityLink = routes[message.authority] ?? parent
+      guard authorityLink == ingress else { return .drop(log: impostor("auth_id", message.authority, ingress)) }
+      let sourceLink = message.source == message.authority ? authorityLink : routes[message.source] ?? parent
+      guard sourceLink == ingress else { return .drop(log: impostor("src_id", message.source, ingress)) }
+      comesFromParentSide = sourceLink == parent
+      if let stamped = links[ingress]?.stampedAuthority { message.authority = stamped }
+      noteEgress(message.destination, ingress)
+    }
+    if message.destination == contextID { return .deliver }
+    // What comes from above for a context that is not below goes nowhere: sent back up it would circle.
+    guard let egress = routes[message.destination] ?? (comesFromParentSide ? nil : parent) else {
+      return .refuse(reason: DeadReason.noRoute(to: message.destination, from: contextID), isUnreachable: true)
+    }
+    if let ingress, isUnidirectional, !isPrivileged(ingress), !isPrivileged(egress) {
+      let (from, to) = (links[ingress]?.remote ?? contextID, links[egress]?.remote ?? contextID)
+      return .refuse(reason: DeadReason.oneWay(from: from, to: to, via: contextID), isUnreachable: true)
+    }
+    return .forward(egress)
+  }
+
+  private mutating func noteEgress(_ destination: ContextID, _ ingress: LinkIdentifier) {
+    guard let link = links[ingress], !link.hearsOfAll, !link.egress.contains(destination) else { return }
+    if link.egress.count >= RoutingTable.maximumEgress {
+      links[ingress]?.hearsOfAll = true
+      links[ingress]?.egress = []
+    } else {
+      links[ingress]?.egress.insert(destination)
+    }
+  }
+
+  private func isPrivileged(_ link: LinkIdentifier) -> Bool {
+    guard let link = links[link] else { return false }
+    if parentIDs.contains(link.remote) { return true }
+    guard let authority = link.stampedAuthority else { return false }
+    return authority == contextID || parentIDs.contains(authority)
+  }
+
+  private func impostor(_ field: String, _ context: ContextID, _ ingress: LinkIdentifier) -> String {
+    let expected = (routes[context] ?? parentLink).flatMap { links[$0]?.remote.description } ?? "nobody"
+    return "bad \(field): got \(context) via context \(links[ingress]?.remote.description ?? "?"), not \(expected)"
+  }
+}

@@ -1,0 +1,233 @@
+/// One link of a router, as an actor on its loop: bytes in, messages out, and the other way.
+///
+/// Mitogen's `Stream` with its `MitogenProtocol`. It enters the router directly, once for what one wake-up brought: an
+/// `AsyncStream` between the two would cost about a microsecond for each message.
+actor Stream: ReadinessHandler {
+  nonisolated let unownedExecutor: UnownedSerialExecutor
+  /// The link's name in the router's table.
+  nonisolated let link: LinkIdentifier
+  /// What it is called in logs.
+  nonisolated let name: String
+
+  private let router: Router
+  private let loop: any EventLoop
+  private let transport: any Transport
+  private var decoder: FrameDecoder
+  private var outgoing = OutgoingQueue()
+  private var isFlushScheduled = false
+  private var isBlocked = false
+  private var isReadingPaused = false
+  private(set) var isClosed = false
+  /// How many bytes have been written since the stream began.
+  private(set) var writtenBytes: UInt64 = 0
+  private var received: [Message] = []
+  private var dialogue: BootstrapDialogue?
+  private var dialogueDone: (@Sendable (Result<BootstrapReport, BootstrapFailure>) -> Void)?
+
+  /// How often one wake-up may read before others get their turn.
+  private static let readsPerWakeup = 8
+
+  init(
+    link: LinkIdentifier, name: String, router: Router, loop: any EventLoop, transport: any Transport,
+    maximumMessageSize: Int
+  ) {
+    unownedExecutor = loop.lane
+    self.link = link
+    self.name = name
+    self.router = router
+    self.loop = loop
+    self.transport = transport
+    decoder = FrameDecoder(limit: maximumMessageSize)
+  }
+
+  /// How many bytes wait to be written. Mitogen's `pending_bytes`.
+  var pendingBytes: Int { outgoing.count }
+
+  /// Starts to hear of bytes. With a dialogue, lines are read until it is over, and frames from there on.
+  func start(
+    dialogue: BootstrapDialogue? = nil,
+    completion: (@Sendable (Result<BootstrapReport, BootstrapFailure>) -> Void)? = nil
+  ) throws {
+    self.dialogue = dialogue
+    dialogueDone = completion
+    try transport.start(self)
+  }
+
+  // MARK: sending
+
+  /// Queues a message; it is written at the end of the loop's turn.
+  func send(_ message: Message) {
+    guard !isClosed else { return }
+    outgoing.append(message)
+    scheduleFlush()
+  }
+
+  /// Queues bytes that are not a message.
+  func send(raw bytes: [UInt8]) {
+    guard !isClosed else { return }
+    outgoing.append(bytes)
+    scheduleFlush()
+  }
+
+  private func scheduleFlush() {
+    guard !isFlushScheduled, !isBlocked else { return }
+    isFlushScheduled = true
+    loop.enqueueAtEndOfTurn { self.assumeIsolated { $0.flush() } }
+  }
+
+  /// Writes what can be written now.
+  func flush() {
+    isFlushScheduled = false
+    guard !isClosed else { return }
+    while !outgoing.isEmpty {
+      var result = TransportResult.wouldBlock
+      _ = outgoing.withPieces { pieces, offset in
+        result = transport.write(pieces, offset: offset)
+        if case .bytes(let count) = result { return count }
+        return 0
+      }
+      switch result {
+      case .bytes(let count): writtenBytes += UInt64(count)
+      case .wouldBlock:
+        setBlocked(true)
+        return reportPending()
+      case .end:
+        // What the other side sent before it went is still there to be read; its end is found there.
+        outgoing.removeAll()
+        return setBlocked(false)
+      }
+    }
+    setBlocked(false)
+    reportPending()
+  }
+
+  private func setBlocked(_ blocked: Bool) {
+    guard isBlocked != blocked else { return }
+    isBlocked = blocked
+    updateInterest()
+  }
+
+  private func reportPending() {
+    let (pending, link) = (outgoing.count, link)
+    router.assumeIsolated { $0.streamIsPending(link, pending) }
+  }
+
+  // MARK: receiving
+
+  /// Stops or resumes reading, when what comes in cannot be passed on.
+  func pauseReading(_ paused: Bool) {
+    guard isReadingPaused != paused, !isClosed else { return }
+    isReadingPaused = paused
+    updateInterest()
+  }
+
+  private func updateInterest() {
+    guard !isClosed else { return }
+    var interest: Readiness = isReadingPaused ? [] : .readable
+    if isBlocked { interest.insert(.writable) }
+    transport.setInterest(interest)
+  }
+
+  nonisolated func ready(_ readiness: Readiness) { assumeIsolated { $0.handle(readiness) } }
+
+  private func handle(_ readiness: Readiness) {
+    guard !isClosed else { return }
+    if readiness.contains(.writable) { flush() }
+    if !readiness.isDisjoint(with: [.readable, .hangUp]) { receive() }
+  }
+
+  private func receive() {
+    for _ in 0..<Stream.readsPerWakeup {
+      var capacity = 0
+      var result = TransportResult.wouldBlock
+      _ = unsafe decoder.receive { first, second in
+        capacity = first.count + second.count
+        result = unsafe transport.read(first, second)
+        if case .bytes(let count) = result { return count }
+        return 0
+      }
+      switch result {
+      case .wouldBlock: return
+      case .end: return close(.ended(isAtBoundary: decoder.isAtBoundary))
+      case .bytes(let count):
+        guard process(), !isClosed else { return }
+        // Less than there was room for: nothing is left, or the poller will say so.
+        if count < capacity || isReadingPaused { return }
+      }
+    }
+  }
+
+  /// Handles what the decoder holds; false if the stream has been closed for it.
+  private func process() -> Bool {
+    if dialogue != nil, !converse() { return false }
+    guard dialogue == nil else { return true }
+    do {
+      while let message = try decoder.next() { received.append(message) }
+    } catch {
+      deliver()
+      close(.corrupt(error))
+      return false
+    }
+    deliver()
+    return true
+  }
+
+  private func deliver() {
+    guard !received.isEmpty else { return }
+    var batch: [Message] = []
+    swap(&batch, &received)
+    let link = link
+    let messages = batch
+    router.assumeIsolated { router in
+      for message in messages { router.receive(message, from: link) }
+    }
+    guard received.isEmpty else { return }
+    swap(&batch, &received)
+    received.removeAll(keepingCapacity: true)
+  }
+
+  private func converse() -> Bool {
+    let bytes = decoder.takeRaw()
+    guard var current = dialogue else { return true }
+    let (outcome, rest) = current.receive(bytes)
+    dialogue = current
+    decoder.restore(rest)
+    switch outcome {
+    case .more: break
+    case .ready(let report):
+      dialogue = nil
+      dialogueDone?(.success(report))
+      dialogueDone = nil
+    case .failed(let failure):
+      dialogueDone?(.failure(failure))
+      dialogueDone = nil
+      close(.bootstrapFailed)
+      return false
+    }
+    return true
+  }
+
+  // MARK: the end
+
+  /// Closes the link at once; what waits to be written is lost. The router is told.
+  func close(_ reason: StreamEnd) {
+    guard !isClosed else { return }
+    isClosed = true
+    transport.close()
+    outgoing.removeAll()
+    if let done = dialogueDone {
+      dialogueDone = nil
+      done(.failure(.ended(lines: dialogue?.lines ?? [])))
+    }
+    let link = link
+    router.assumeIsolated { $0.streamEnded(link, reason) }
+  }
+}
+
+/// Why a stream is closed.
+enum StreamEnd: Sendable, Equatable {
+  /// The other side closed it, or this one on purpose; not at a boundary if in the middle of a frame.
+  case ended(isAtBoundary: Bool)
+  case corrupt(FrameError)
+  case bootstrapFailed
+}

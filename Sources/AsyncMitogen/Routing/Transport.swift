@@ -1,0 +1,95 @@
+internal import CAsyncMitogen
+internal import Glibc
+
+/// What carries the bytes of a stream: descriptors, or memory in a simulation.
+///
+/// Used on the lane only, but for `close`.
+protocol Transport: AnyObject, Sendable {
+  /// Reads into one place, then the other; how many bytes, or why none.
+  func read(_ first: UnsafeMutableRawBufferPointer, _ second: UnsafeMutableRawBufferPointer) -> TransportResult
+  /// Writes the pieces, the first from `offset` on; how many bytes, or why none.
+  func write(_ pieces: ArraySlice<[UInt8]>, offset: Int) -> TransportResult
+  /// Starts telling `handler` when something can be read or written.
+  func start(_ handler: any ReadinessHandler) throws
+  /// Changes what `handler` is told.
+  func setInterest(_ interest: Readiness)
+  /// Ends the transport in both directions. Calling it again has no effect.
+  func close()
+}
+
+/// How reading or writing went.
+enum TransportResult: Sendable, Equatable {
+  case bytes(Int)
+  /// Nothing can be done now.
+  case wouldBlock
+  /// The other side is gone; nothing will be done any more.
+  case end
+}
+
+/// A transport over one descriptor, or one for each direction.
+final class DescriptorTransport: Transport {
+  private let input: FileDescriptor
+  private let output: FileDescriptor
+  private let outputIsSocket: Bool
+  private let poller: Poller
+  private let keepsAlive: Bool
+
+  /// Takes over descriptors, which are made non-blocking.
+  init(input: FileDescriptor, output: FileDescriptor, poller: Poller, keepsAlive: Bool) {
+    self.input = input
+    self.output = output
+    self.poller = poller
+    self.keepsAlive = keepsAlive
+    outputIsSocket = amt_is_socket(output.number) == 1
+    _ = amt_set_nonblocking(input.number, 1)
+    if output !== input { _ = amt_set_nonblocking(output.number, 1) }
+  }
+
+  func read(_ first: UnsafeMutableRawBufferPointer, _ second: UnsafeMutableRawBufferPointer) -> TransportResult {
+    result(unsafe amt_read(input.number, first.baseAddress, first.count, second.baseAddress, second.count), atEnd: .end)
+  }
+
+  func write(_ pieces: ArraySlice<[UInt8]>, offset: Int) -> TransportResult {
+    let count = unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: pieces.count) { vectors in
+      // The arrays are held by `pieces` for the whole call, and nobody writes to them, so their storage stays where it
+      // is also after `withUnsafeBytes` has returned.
+      for (index, piece) in pieces.enumerated() {
+        unsafe piece.withUnsafeBytes { bytes in
+          let skip = index == 0 ? offset : 0
+          unsafe vectors[index] = iovec(
+            iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress)?.advanced(by: skip),
+            iov_len: bytes.count - skip)
+        }
+      }
+      return unsafe amt_write(output.number, vectors.baseAddress, Int32(vectors.count), outputIsSocket ? 1 : 0)
+    }
+    return result(count, atEnd: .wouldBlock)
+  }
+
+  func start(_ handler: any ReadinessHandler) throws {
+    try poller.register(input.number, interest: .readable, keepsAlive: keepsAlive, handler: handler)
+    guard output !== input else { return }
+    try poller.register(output.number, interest: [], keepsAlive: false, handler: handler)
+  }
+
+  func setInterest(_ interest: Readiness) {
+    if output === input { return poller.setInterest(input.number, interest) }
+    poller.setInterest(input.number, interest.intersection(.readable))
+    poller.setInterest(output.number, interest.intersection(.writable))
+  }
+
+  func close() {
+    poller.unregister(input.number)
+    if output !== input { poller.unregister(output.number) }
+    // Whoever else holds the same open file, such as a program that inherited it, does not keep the peer waiting.
+    _ = shutdown(input.number, Int32(SHUT_RDWR))
+    if output !== input { _ = shutdown(output.number, Int32(SHUT_RDWR)) }
+  }
+
+  private func result(_ count: Int, atEnd: TransportResult) -> TransportResult {
+    if count > 0 { return .bytes(count) }
+    if count == 0 { return atEnd }
+    let code = Int32(-count)
+    return code == EAGAIN || code == EINTR ? .wouldBlock : .end
+  }
+}
