@@ -14,6 +14,9 @@ protocol MessagePort: AnyObject, Sendable {
   /// Sends a message of this context's own; source and authority are filled in. Never blocks, from any thread.
   func post(_ message: Message)
 
+  /// What this port's senders share: one table, for as long as the port lives.
+  var flows: FlowTable { get }
+
   /// Runs `action` after `delay`, unless the returned closure was called before.
   func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) -> @Sendable () -> Void
 }
