@@ -47,12 +47,12 @@ struct Image: Sendable {
 
   /// The image that contains this code; nil if the loader does not know it.
   static let own: Image? = {
-    var image = amt_image()
-    guard unsafe amt_image_of(#dsohandle, &image) == 1, image.code_end > image.code_start else { return nil }
+    var image = unsafe amt_image()
+    guard unsafe amt_image_of(#dsohandle, &image) == 1, unsafe image.code_end > image.code_start else { return nil }
     let identifier = unsafe image.build_id.map {
       unsafe Array(UnsafeBufferPointer(start: $0, count: image.build_id_size))
     }
-    return Image(
+    return unsafe Image(
       base: UInt(image.base), code: UInt(image.code_start)..<UInt(image.code_end), buildIdentifier: identifier)
   }()
 

@@ -88,7 +88,7 @@ final class ChildProcess: ReadinessHandler {
     defer { for unsafe copy in unsafe copies { unsafe free(copy) } }
     return unsafe copies.withUnsafeBufferPointer { buffer in
       // Never empty: it ends with nil.
-      guard let base = unsafe buffer.baseAddress else { preconditionFailure("an array with an element has storage") }
+      guard let base = buffer.baseAddress else { preconditionFailure("an array with an element has storage") }
       return unsafe body(base)
     }
   }

@@ -29,7 +29,7 @@ public struct CallChain: Sendable {
   /// Calls a function and waits for its result; as ``Context``'s `call`.
   public func call<each Argument: Transferable, Result: Transferable>(
     _ arguments: repeat each Argument, timeout: Duration? = nil,
-    function: @escaping @Sendable (repeat each Argument) async throws -> Result
+    function: @escaping @Sendable @concurrent (repeat each Argument) async throws -> Result
   ) async throws -> Result {
     let request = try CallRequest.closure(Invocation(function: function), chain: id, repeat each arguments)
     return try await context.requireRouter().call(request, in: context, timeout: timeout, as: Result.self)
@@ -38,7 +38,7 @@ public struct CallChain: Sendable {
   /// Calls a function that returns nothing, and waits for its end.
   public func call<each Argument: Transferable>(
     _ arguments: repeat each Argument, timeout: Duration? = nil,
-    function: @escaping @Sendable (repeat each Argument) async throws -> Void
+    function: @escaping @Sendable @concurrent (repeat each Argument) async throws -> Void
   ) async throws {
     let request = try CallRequest.closure(VoidInvocation(function: function), chain: id, repeat each arguments)
     try await context.requireRouter().callForNothing(request, in: context, timeout: timeout)
@@ -54,7 +54,7 @@ public struct CallChain: Sendable {
 
   /// Calls a function; its result comes to the receiver.
   public func callAsync<each Argument: Transferable, Result: Transferable>(
-    _ arguments: repeat each Argument, function: @escaping @Sendable (repeat each Argument) async throws -> Result
+    _ arguments: repeat each Argument, function: @escaping @Sendable @concurrent (repeat each Argument) async throws -> Result
   ) -> Receiver<Result> {
     context.startCall { try CallRequest.closure(Invocation(function: function), chain: id, repeat each arguments) }
   }
@@ -66,7 +66,7 @@ public struct CallChain: Sendable {
 
   /// Calls a function whose result nobody waits for; if it fails, later calls of the chain do.
   public func callNoReply<each Argument: Transferable>(
-    _ arguments: repeat each Argument, function: @escaping @Sendable (repeat each Argument) async throws -> Void
+    _ arguments: repeat each Argument, function: @escaping @Sendable @concurrent (repeat each Argument) async throws -> Void
   ) throws {
     try context.postCall(CallRequest.closure(VoidInvocation(function: function), chain: id, repeat each arguments))
   }

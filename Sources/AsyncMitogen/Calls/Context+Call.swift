@@ -1,3 +1,5 @@
+internal import Synchronization
+
 extension Context {
   /// Calls a function in this context and waits for its result. Mitogen's `Context.call`.
   ///
@@ -13,7 +15,7 @@ extension Context {
   ///   cannot be sent; a decoding or encoding error.
   public func call<each Argument: Transferable, Result: Transferable>(
     _ arguments: repeat each Argument, timeout: Duration? = nil,
-    function: @escaping @Sendable (repeat each Argument) async throws -> Result
+    function: @escaping @Sendable @concurrent (repeat each Argument) async throws -> Result
   ) async throws -> Result {
     let router = try requireRouter()
     let request = try CallRequest.closure(Invocation(function: function), chain: nil, repeat each arguments)
@@ -23,7 +25,7 @@ extension Context {
   /// As the other `call`, for functions that return nothing.
   public func call<each Argument: Transferable>(
     _ arguments: repeat each Argument, timeout: Duration? = nil,
-    function: @escaping @Sendable (repeat each Argument) async throws -> Void
+    function: @escaping @Sendable @concurrent (repeat each Argument) async throws -> Void
   ) async throws {
     let router = try requireRouter()
     let request = try CallRequest.closure(VoidInvocation(function: function), chain: nil, repeat each arguments)
@@ -45,14 +47,14 @@ extension Context {
   /// What cannot be sent is thrown by the receiver too. The function is cancelled when the receiver is closed or let go
   /// before the result has come.
   public func callAsync<each Argument: Transferable, Result: Transferable>(
-    _ arguments: repeat each Argument, function: @escaping @Sendable (repeat each Argument) async throws -> Result
+    _ arguments: repeat each Argument, function: @escaping @Sendable @concurrent (repeat each Argument) async throws -> Result
   ) -> Receiver<Result> {
     startCall { try CallRequest.closure(Invocation(function: function), chain: nil, repeat each arguments) }
   }
 
   /// As the other `callAsync`, for functions that return nothing.
   public func callAsync<each Argument: Transferable>(
-    _ arguments: repeat each Argument, function: @escaping @Sendable (repeat each Argument) async throws -> Void
+    _ arguments: repeat each Argument, function: @escaping @Sendable @concurrent (repeat each Argument) async throws -> Void
   ) -> Receiver<Void> {
     startCall { try CallRequest.closure(VoidInvocation(function: function), chain: nil, repeat each arguments) }
   }
@@ -68,7 +70,7 @@ extension Context {
   ///
   /// - Throws: ``UnsupportedFunctionError`` or an encoding error; nothing is known of the call itself.
   public func callNoReply<each Argument: Transferable>(
-    _ arguments: repeat each Argument, function: @escaping @Sendable (repeat each Argument) async throws -> Void
+    _ arguments: repeat each Argument, function: @escaping @Sendable @concurrent (repeat each Argument) async throws -> Void
   ) throws {
     try postCall(CallRequest.closure(VoidInvocation(function: function), chain: nil, repeat each arguments))
   }

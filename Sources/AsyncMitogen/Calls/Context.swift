@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// A process of the tree, as it is known to one router; through it functions are called there.
 ///
 /// Mitogen's `Context`. Two are equal if they mean the same context, whatever they call it. It may be passed to other

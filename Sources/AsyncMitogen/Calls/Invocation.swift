@@ -14,7 +14,7 @@ protocol AnyInvocation: Sendable {
 }
 
 struct Invocation<Result: Transferable, each Argument: Transferable>: AnyInvocation {
-  let function: @Sendable (repeat each Argument) async throws -> Result
+  let function: @Sendable @concurrent (repeat each Argument) async throws -> Result
 
   static func make(code address: UInt) -> (any AnyInvocation)? { FunctionValue.make(Self.self, code: address) }
 
@@ -27,7 +27,7 @@ struct Invocation<Result: Transferable, each Argument: Transferable>: AnyInvocat
 
 /// As ``Invocation``, for functions that return nothing.
 struct VoidInvocation<each Argument: Transferable>: AnyInvocation {
-  let function: @Sendable (repeat each Argument) async throws -> Void
+  let function: @Sendable @concurrent (repeat each Argument) async throws -> Void
 
   static func make(code address: UInt) -> (any AnyInvocation)? { FunctionValue.make(Self.self, code: address) }
 

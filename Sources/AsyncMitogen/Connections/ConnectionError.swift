@@ -1,5 +1,5 @@
 /// A context could not be started, and everything that is known of why.
-public struct ConnectionError: Error, Sendable, Hashable {
+public struct ConnectionError: Error, Sendable, Hashable, Codable {
   /// How far it came.
   public enum Phase: String, Sendable, Hashable, Codable {
     /// The program could not be started.
@@ -68,5 +68,3 @@ extension ConnectionError: CustomStringConvertible {
     return text
   }
 }
-
-extension ConnectionError: Codable {}

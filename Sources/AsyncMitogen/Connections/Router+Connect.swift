@@ -1,4 +1,5 @@
 internal import CAsyncMitogen
+internal import Synchronization
 internal import Glibc
 
 extension Router {

@@ -4,7 +4,7 @@ internal import Synchronization
 ///
 /// Ends exactly once: with the answer, a dead message, the time-out, or the cancellation of the waiting task.
 final class PendingReply: Sendable {
-  private struct State: @unchecked Sendable {
+  @safe private struct State: @unchecked Sendable {
     // Safe: the continuation is taken out under the lock by the one who resumes it.
     var continuation: UnsafeContinuation<Message, any Error>?
     var result: Result<Message, any Error>?
@@ -42,7 +42,7 @@ final class PendingReply: Sendable {
     } onCancel: {
       abandon(CancellationError())
     }
-    guard !reply.isDead else { throw ChannelError(dead: reply, in: port.contextID, about: respondent) }
+    guard !reply.isDead else { throw ChannelError(dead: reply, in: port.contextID, respondent: respondent) }
     return reply
   }
 
@@ -58,33 +58,18 @@ final class PendingReply: Sendable {
   @discardableResult
   private func finish(_ result: Result<Message, any Error>) -> Bool {
     let (isFirst, continuation) = state.withLock { state -> (Bool, Waiter) in
-      guard !state.isFinished else { return (false, Waiter(continuation: nil)) }
+      guard !state.isFinished else { return unsafe (false, Waiter(continuation: nil)) }
       state.isFinished = true
       if let continuation = unsafe state.continuation.take() { return (true, unsafe Waiter(continuation: continuation)) }
       state.result = result
-      return (true, Waiter(continuation: nil))
+      return unsafe (true, Waiter(continuation: nil))
     }
     unsafe continuation.continuation?.resume(with: result)
     return isFirst
   }
 
   // Safe: made and used by one thread within one function.
-  private struct Waiter: @unchecked Sendable {
+  @safe private struct Waiter: @unchecked Sendable {
     let continuation: UnsafeContinuation<Message, any Error>?
-  }
-}
-
-extension ChannelError {
-  /// The error that a dead message stands for: its payload is the reason, and what is behind the first line the detail.
-  init(dead message: Message, in contextID: ContextID, about context: ContextID? = nil) {
-    let text = String(decoding: message.payload, as: UTF8.self)
-    let parts = text.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
-    let reason: String
-    if let first = parts.first, !text.isEmpty {
-      reason = String(first)
-    } else {
-      reason = message.source == contextID ? "Channel closed by local end." : "Channel closed by remote end."
-    }
-    self.init(reason, context: context, detail: parts.count > 1 ? String(parts[1]) : nil)
   }
 }

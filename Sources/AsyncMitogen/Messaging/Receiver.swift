@@ -72,6 +72,9 @@ public struct Receiver<Element: Sendable>: AsyncSequence, Sendable {
   public func close() { core.queue.close() }
 
   /// The context that elements are expected from, if it is only one.
+  /// Ends it with an error that its consumer gets.
+  func fail(_ error: any Error) { core.queue.close(.failed(error)) }
+
   var respondent: ContextID? { core.respondent }
 
   /// That context's name, for people.

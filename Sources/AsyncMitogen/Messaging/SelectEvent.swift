@@ -5,7 +5,7 @@ public struct SelectEvent<Element: Sendable>: Sendable {
   /// The receiver that it came from; for nested Selects, the one at the bottom.
   public let receiver: Receiver<Element>
   /// The context that it came from: the one that the receiver expects to hear from, else the one that sent it.
-  public let context: ContextID
+  let contextID: ContextID
 
   private let result: Result<Element, any Error>
 
@@ -13,14 +13,14 @@ public struct SelectEvent<Element: Sendable>: Sendable {
     self.receiver = receiver
     switch event.content {
     case .message(let message):
-      context = receiver.respondent ?? message.source
+      contextID = receiver.respondent ?? message.source
       let core = event.source
       result = Result {
         guard !message.isDead else { throw core.error(of: message) }
         return try receiver.coding.coder.decode(message)
       }
     case .ended(let end):
-      context = receiver.respondent ?? receiver.core.queue.port.contextID
+      contextID = receiver.respondent ?? receiver.core.queue.port.contextID
       result = .failure(end.error)
     }
   }

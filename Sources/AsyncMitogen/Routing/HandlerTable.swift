@@ -100,22 +100,3 @@ struct HandlerTable: Sendable {
     }
   }
 }
-
-/// Why a message is dead: Mitogen's texts, which Python peers may compare.
-enum DeadReason {
-  static let invalidHandle = "invalid handle"
-  static let refusedByPolicy = "refused by policy"
-  static let unexpectedContext = "reply from unexpected context"
-  static let respondentGone = "the respondent Context has disconnected"
-  static let brokerEnded = "Broker has exitted"
-  static func tooLarge(_ limit: Int) -> String { "message too large (max \(limit) bytes)" }
-  static func noRoute(to destination: ContextID, from router: ContextID) -> String {
-    "no route to \(destination), my ID is \(router)"
-  }
-  static func oneWay(from source: ContextID, to destination: ContextID, via router: ContextID) -> String {
-    "routing mode prevents forward of message from context \(source) to context \(destination) via context \(router)"
-  }
-  static func stalled(_ destination: ContextID, limit: Int) -> String {
-    "the stream to context \(destination) takes nothing, and \(limit) bytes wait for it already"
-  }
-}

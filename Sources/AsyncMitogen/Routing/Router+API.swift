@@ -21,12 +21,7 @@ extension Router {
   ) throws -> Handle {
     var registration = HandlerRegistration(
       handle: handle, persists: persist, respondent: respondent?.id, overwrites: overwrite)
-    if let policy {
-      registration.policy = { [weak self] message, sender in
-        guard let self else { return false }
-        return policy.allows(message, sender, self)
-      }
-    }
+    registration.policy = policy?.bound(to: self)
     return try register(registration, handler: handler)
   }
 
@@ -84,7 +79,11 @@ extension Router {
 
 /// Says which messages a handler may get. Mitogen's policy functions.
 public struct MessagePolicy: Sendable {
-  let allows: @Sendable (_ message: Message, _ sender: ContextID?, _ router: Router) -> Bool
+  private let allows: @Sendable (_ message: Message, _ sender: ContextID?, _ router: Router) -> Bool
+
+  func bound(to router: Router) -> @Sendable (Message, ContextID?) -> Bool {
+    { [weak router, allows] message, sender in router.map { allows(message, sender, $0) } ?? false }
+  }
 
   /// Makes a policy of your own; it runs on the broker and must not block.
   ///

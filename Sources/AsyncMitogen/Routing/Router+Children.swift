@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Synchronization
 
 /// A child of this context and what is known of its process.
 struct ChildLink: Sendable {

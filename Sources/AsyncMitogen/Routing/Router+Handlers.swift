@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// What every router answers by itself.
 extension Router {
   /// What a context of ours can do beyond Mitogen's protocol, as it tells others.
@@ -106,7 +108,7 @@ extension Router {
       guard let remote = table.links[link]?.remote, remote != context else { continue }
       sendDeleteRoute(of: context, detail, to: remote)
     }
-    let text = DeadReason.respondentGone + (detail.map { "\n" + $0 } ?? "")
+    let text = DeadReason.respondentDisconnected + (detail.map { "\n" + $0 } ?? "")
     for waiting in handlers.withLock({ $0.removeWaiting(for: context) }) {
       deliverDead(text, to: waiting)
     }

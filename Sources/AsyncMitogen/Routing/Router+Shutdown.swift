@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Synchronization
 
 extension Router {
   /// How long children may take to end before they are killed.
@@ -96,7 +97,7 @@ extension Router {
   }
 
   private func finish() {
-    for waiting in handlers.withLock({ $0.removeAll() }) { deliverDead(DeadReason.brokerEnded, to: waiting) }
+    for waiting in handlers.withLock({ $0.removeAll() }) { deliverDead(DeadReason.brokerExited, to: waiting) }
     for observer in disconnectObservers.values { observer.finish() }
     disconnectObservers = [:]
   }

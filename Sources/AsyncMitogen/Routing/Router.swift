@@ -4,7 +4,7 @@ internal import Synchronization
 ///
 /// An actor on its broker's loop. Mitogen's `Router`, `RouteMonitor` and the parent's half of its `Connection`s. Get one
 /// from ``withRouter(configuration:isolation:_:)``, or in a call from ``ExternalContext``.
-public actor Router {
+@safe public actor Router {
   /// The executor of the broker's loop.
   public nonisolated let unownedExecutor: UnownedSerialExecutor
   /// The context that this router is in.
@@ -17,7 +17,8 @@ public actor Router {
   nonisolated let broker: Broker?
   nonisolated let handlers: Mutex<HandlerTable>
   nonisolated let names = Mutex(ContextNames())
-  nonisolated let flows = FlowTable()
+  /// What senders of this context have in flight.
+  nonisolated let flows: FlowTable
   nonisolated let kinds = Mutex(ContextKinds())
   private nonisolated let outbox = Mutex(Outbox())
   private nonisolated let parents: Mutex<[ContextID]>
@@ -52,17 +53,20 @@ public actor Router {
     loop: any EventLoop, broker: Broker?, contextID: ContextID, parentIDs: [ContextID],
     configuration: RouterConfiguration
   ) {
-    unownedExecutor = loop.lane
+    unsafe unownedExecutor = loop.lane
     self.loop = loop
     self.broker = broker
     self.contextID = contextID
     self.configuration = configuration
     parents = Mutex(parentIDs)
     handlers = Mutex(HandlerTable())
+    let query = CapabilityQuery()
+    flows = FlowTable { context, answer in query.ask(context, answer) }
     table = RoutingTable(
       contextID: contextID, parentIDs: parentIDs, isUnidirectional: configuration.unidirectional,
       maximumMessageSize: configuration.maxMessageSize)
     allocator = parentIDs.isEmpty ? .master() : .child()
+    query.router.withLock { $0 = RouterReference(router: self) }
   }
 
   /// Makes the router of a master on a broker, by itself; prefer ``withRouter(configuration:isolation:_:)``, which also
@@ -209,4 +213,18 @@ struct ContextNames: Sendable {
   }
 
   mutating func remove(_ id: ContextID) { names[id] = nil }
+}
+
+/// Lets the flows of a router ask it, without holding it.
+private final class CapabilityQuery: Sendable {
+  let router = Mutex<RouterReference?>(nil)
+
+  func ask(_ context: ContextID, _ answer: @escaping @Sendable (Bool) -> Void) {
+    guard let router = router.withLock({ $0?.router }) else { return answer(false) }
+    router.understands(context, answer)
+  }
+}
+
+private struct RouterReference: Sendable {
+  weak let router: Router?
 }

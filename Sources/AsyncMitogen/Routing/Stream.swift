@@ -2,7 +2,7 @@
 ///
 /// Mitogen's `Stream` with its `MitogenProtocol`. It enters the router directly, once for what one wake-up brought: an
 /// `AsyncStream` between the two would cost about a microsecond for each message.
-actor Stream: ReadinessHandler {
+@safe actor Stream: ReadinessHandler {
   nonisolated let unownedExecutor: UnownedSerialExecutor
   /// The link's name in the router's table.
   nonisolated let link: LinkIdentifier
@@ -31,7 +31,7 @@ actor Stream: ReadinessHandler {
     link: LinkIdentifier, name: String, router: Router, loop: any EventLoop, transport: any Transport,
     maximumMessageSize: Int
   ) {
-    unownedExecutor = loop.lane
+    unsafe unownedExecutor = loop.lane
     self.link = link
     self.name = name
     self.router = router

@@ -1,4 +1,4 @@
-/// Mitogen's texts for why no message will come, where we must know them.
+/// Why a message is dead: Mitogen's texts, which Python peers may compare, and ours.
 enum DeadReason {
   /// The sender ended its stream in good order.
   static let senderClosed = "Sender was explicitly closed"
@@ -16,6 +16,30 @@ enum DeadReason {
   static let onlyMessageReceived = "the Receiver's only message has been received"
   /// A receiver cannot remember all who send to it.
   static let flowForgotten = "the Receiver has too many senders"
+  /// The destination has no such handle.
+  static let invalidHandle = "invalid handle"
+  /// The handle's policy says no.
+  static let refusedByPolicy = "refused by policy"
+  /// The handle only hears its respondent.
+  static let unexpectedContext = "reply from unexpected context"
+
+  /// The payload is larger than the tree's limit, in bytes.
+  static func tooLarge(_ limit: Int) -> String { "message too large (max \(limit) bytes)" }
+
+  /// Nobody knows the way to the destination.
+  static func noRoute(to destination: ContextID, from router: ContextID) -> String {
+    "no route to \(destination), my ID is \(router)"
+  }
+
+  /// Contexts below may only talk to their parents.
+  static func oneWay(from source: ContextID, to destination: ContextID, via router: ContextID) -> String {
+    "routing mode prevents forward of message from context \(source) to context \(destination) via context \(router)"
+  }
+
+  /// Ours: the next hop has taken nothing for a while.
+  static func stalled(_ destination: ContextID, limit: Int) -> String {
+    "the stream to context \(destination) takes nothing, and \(limit) bytes wait for it already"
+  }
 }
 
 extension ChannelError {
@@ -27,12 +51,16 @@ extension ChannelError {
   ///   - respondent: The context from which a message was expected, if it is known.
   init(dead message: Message, in contextID: ContextID, respondent: ContextID?) {
     let isLocal = message.source == contextID
-    let reason: String
-    if !message.payload.isEmpty {
-      reason = String(decoding: message.payload, as: UTF8.self)
-    } else {
-      reason = isLocal ? DeadReason.closedLocally : DeadReason.closedRemotely
-    }
-    self.init(reason, context: respondent ?? (isLocal ? nil : message.source))
+    let text = String(decoding: message.payload, as: UTF8.self)
+    // Ours say in further lines what is known of it.
+    let parts = text.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
+    let reason =
+      if let first = parts.first, !text.isEmpty {
+        String(first)
+      } else {
+        isLocal ? DeadReason.closedLocally : DeadReason.closedRemotely
+      }
+    self.init(
+      reason, context: respondent ?? (isLocal ? nil : message.source), detail: parts.count > 1 ? String(parts[1]) : nil)
   }
 }
