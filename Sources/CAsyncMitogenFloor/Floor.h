@@ -36,7 +36,7 @@ int start_role(const char *role, int input, int extra, pid_t *pid);
 int write_all(int descriptor, const void *bytes, size_t count);
 // An epoll instance that watches one descriptor for input.
 int poller_of(int descriptor);
-// One message out, and one in after epoll_wait; `poller` negative for a plain blocking read.
+// One message out, and one in after epoll_wait.
 int exchange(int poller, int descriptor, void *message);
 // Passes on what comes from either descriptor to the other, until one of them ends.
 int relay(int first, int second);

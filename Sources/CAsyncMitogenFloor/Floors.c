@@ -9,27 +9,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int round_trips(int poller, int descriptor, uint64_t *durations, int count) {
+int amf_round_trips(amf_process process, uint64_t *durations, int count) {
+  int poller = poller_of(process.descriptor);
+  if (poller < 0) return poller;
   char message[MESSAGE_SIZE] = {0};
   int error = 0;
   for (int index = 0; index < count && !error; index++) {
     uint64_t start = now();
-    error = exchange(poller, descriptor, message);
+    error = exchange(poller, process.descriptor, message);
     durations[index] = now() - start;
   }
-  return error;
-}
-
-int amf_round_trips(amf_process process, uint64_t *durations, int count) {
-  int poller = poller_of(process.descriptor);
-  if (poller < 0) return poller;
-  int error = round_trips(poller, process.descriptor, durations, count);
   close(poller);
   return error;
-}
-
-int amf_blocking_round_trips(amf_process process, uint64_t *durations, int count) {
-  return round_trips(-1, process.descriptor, durations, count);
 }
 
 int amf_pipelined_round_trips(amf_process process, int count) {

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 int amf_cpu_time(pid_t pid, uint64_t *nanoseconds) {
   clockid_t clock;
@@ -30,31 +31,31 @@ int64_t amf_proportional_set_size(pid_t pid) {
   return kibibytes < 0 ? -ENODATA : kibibytes * 1024;
 }
 
-// An affinity belongs to a thread: those that are there get it one by one, later ones inherit it.
-static int set_affinity(const cpu_set_t *set) {
-  DIR *threads = opendir("/proc/self/task");
+// Where this process was allowed to run before anything here changed it.
+static const cpu_set_t *allowed(void) {
+  static cpu_set_t set;
+  if (CPU_COUNT(&set) == 0) sched_getaffinity(getpid(), sizeof set, &set);
+  return &set;
+}
+
+int amf_cores(void) { return CPU_COUNT(allowed()); }
+
+int amf_place(pid_t process, int core) {
+  cpu_set_t set = *allowed();
+  for (int processor = 0, index = 0; core >= 0 && processor < CPU_SETSIZE; processor++) {
+    if (CPU_ISSET(processor, &set) && index++ != core) CPU_CLR(processor, &set);
+  }
+  // An affinity belongs to a thread: those that are there get it one by one, later ones inherit it.
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/task", process);
+  DIR *threads = opendir(path);
   if (!threads) return -errno;
   int error = 0;
   for (struct dirent *entry; (entry = readdir(threads));) {
     pid_t thread = atoi(entry->d_name);
     // A thread may have ended since.
-    if (thread > 0 && sched_setaffinity(thread, sizeof *set, set) != 0 && errno != ESRCH) error = -errno;
+    if (thread > 0 && sched_setaffinity(thread, sizeof set, &set) != 0 && errno != ESRCH) error = -errno;
   }
   closedir(threads);
   return error;
 }
-
-static cpu_set_t allowed;
-
-int amf_pin(void) {
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return -errno;
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  // The last: the first is where most interrupts go.
-  for (int processor = CPU_SETSIZE - 1; processor >= 0 && CPU_COUNT(&one) == 0; processor--) {
-    if (CPU_ISSET(processor, &allowed)) CPU_SET(processor, &one);
-  }
-  return set_affinity(&one);
-}
-
-int amf_unpin(void) { return set_affinity(&allowed); }

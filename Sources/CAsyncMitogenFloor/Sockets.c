@@ -35,7 +35,7 @@ int poller_of(int descriptor) {
 int exchange(int poller, int descriptor, void *message) {
   if (write(descriptor, message, MESSAGE_SIZE) != MESSAGE_SIZE) return -EIO;
   struct epoll_event event;
-  if (poller >= 0 && epoll_wait(poller, &event, 1, -1) != 1) return -EIO;
+  if (epoll_wait(poller, &event, 1, -1) != 1) return -EIO;
   // So few bytes are never split between two reads of a local socket.
   return read(descriptor, message, MESSAGE_SIZE) == MESSAGE_SIZE ? 0 : -EIO;
 }

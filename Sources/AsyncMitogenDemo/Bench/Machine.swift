@@ -11,9 +11,23 @@ enum Machine {
   }
 
   /// Runs the body with all of this process on one core, and with it every child that the body starts.
-  static func pinned<Result>(_ body: () async throws -> Result) async throws -> Result {
-    try check("sched_setaffinity", amf_pin())
-    defer { amf_unpin() }
+  static func onOneCore<Result>(_ body: () async throws -> Result) async throws -> Result {
+    // The last: the first is where most interrupts go.
+    try check("sched_setaffinity", amf_place(getpid(), amf_cores() - 1))
+    defer { _ = amf_place(getpid(), -1) }
+    return try await body()
+  }
+
+  /// Runs the body with this process on one core and the given ones on another.
+  ///
+  /// Two processes that take turns are left where they are by the scheduler: on one core or on two, as they happened to
+  /// start. One is up to five times as fast as the other, so the figures of a pair mean nothing unless it is chosen.
+  static func onTwoCores<Result>(
+    with others: [pid_t], _ body: () async throws -> Result
+  ) async throws -> Result {
+    for process in others { try check("sched_setaffinity", amf_place(process, amf_cores() - 1)) }
+    try check("sched_setaffinity", amf_place(getpid(), 0))
+    defer { _ = amf_place(getpid(), -1) }
     return try await body()
   }
 

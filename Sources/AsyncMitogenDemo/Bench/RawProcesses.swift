@@ -53,11 +53,6 @@ struct RawProcesses: Sendable {
     return durations
   }
 
-  func blockingRoundTrips(_ count: Int) throws {
-    var durations = [UInt64](repeating: 0, count: count)
-    try unsafe Machine.check("round trip", amf_blocking_round_trips(all[0], &durations, Int32(count)))
-  }
-
   func pipelinedRoundTrips(_ count: Int) throws {
     try Machine.check("round trip", amf_pipelined_round_trips(all[0], Int32(count)))
   }

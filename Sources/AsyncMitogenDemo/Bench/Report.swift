@@ -36,7 +36,7 @@ struct Report {
   ) -> String {
     let left = pad(name, to: 27) + pad(value, to: 11, right: true) + " " + pad(unit, to: 8)
     let middle = pad(floor, to: 11, right: true) + pad(ratio, to: 8, right: true)
-    return left + middle + "  " + pad(target, to: 14) + pad(reached, to: 8) + pad(count, to: 8, right: true)
+    return left + middle + "  " + pad(target, to: 16) + pad(reached, to: 8) + pad(count, to: 8, right: true)
   }
 
   private static func describe(_ target: Target, unit: String) -> String {

@@ -6,7 +6,7 @@ import Synchronization
 /// Children may not call each other, so each has a receiver of its own and a sender to the other's.
 enum SiblingsCase {
   static func measure(_ effort: Effort) async throws -> [Figure] {
-    let pinned = try await Machine.pinned { try await compare(effort) }
+    let pinned = try await Machine.onOneCore { try await compare(effort) }
     let free = try await compare(effort)
     return [
       Figure("siblings", pinned, unit: "µs", target: .atMostTimesFloor(1.7)),

@@ -27,9 +27,8 @@ int amf_start_relays(amf_process *processes, int count);
 // Closes the sockets of all, then reaps all.
 int amf_stop(const amf_process *processes, int count, uint64_t *duration);
 
-// Sends 64 bytes and waits for 64, as often as asked; with epoll_wait before each read, or with plain blocking reads.
+// Sends 64 bytes and waits for 64, as often as asked, with epoll_wait before each read.
 int amf_round_trips(amf_process process, uint64_t *durations, int count);
-int amf_blocking_round_trips(amf_process process, uint64_t *durations, int count);
 // Sends and reads one message at a time, with many under way: four system calls for each, and hardly a switch.
 int amf_pipelined_round_trips(amf_process process, int count);
 // Starts two processes and relays between them while one of them measures its round trips to the other.
@@ -57,8 +56,9 @@ void amf_kill_all(const pid_t *processes, int count);
 int amf_cpu_time(pid_t pid, uint64_t *nanoseconds);
 // The proportional set size of a process, in bytes.
 int64_t amf_proportional_set_size(pid_t pid);
-// Binds all threads of this process, and so what it starts, to the last of its processors; or frees them again.
-int amf_pin(void);
-int amf_unpin(void);
+// The number of cores that this process may use.
+int amf_cores(void);
+// Binds all threads of a process, and so what they start, to one of our cores by its index; to all of them if negative.
+int amf_place(pid_t process, int core);
 
 #endif
