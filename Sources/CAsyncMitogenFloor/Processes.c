@@ -13,7 +13,8 @@
 
 extern char **environ;
 
-// Descriptors 0 and 1 (or 0 and 3) of the new process are the ones given, unless negative; 2 is ours, all others closed.
+// Descriptors 0, 1 and 3 of the new process are the ones given; where negative, 0 and 1 are ours, as 2 always is. All
+// others are closed.
 static int spawn(const char *path, char *const arguments[], int input, int output, int extra, pid_t *pid) {
   posix_spawn_file_actions_t actions;
   int error = posix_spawn_file_actions_init(&actions);

@@ -17,7 +17,7 @@ struct BenchCase: Sendable {
 
   static let all = [
     BenchCase(
-      name: "latency", summary: "a call to a child and back, on one core and on all",
+      name: "latency", summary: "a call to a child and back: both on one core, then (unpinned) each on its own",
       measure: { try await LatencyCase.measure("latency", hops: 1, effort: $0) }),
     BenchCase(
       name: "latency-3hops", summary: "a call to a great-grandchild and back",
