@@ -23,9 +23,12 @@ let package = Package(
   targets: [
     // What Swift cannot see or must not run: epoll, descriptors with flags, spawning, the constructor.
     .target(name: "CAsyncMitogen"),
+    // What the demo's benchmark compares with: the same processes and sockets in plain C.
+    .target(name: "CAsyncMitogenFloor"),
     .target(name: "AsyncMitogen", dependencies: ["CAsyncMitogen"], swiftSettings: strict),
     .executableTarget(
-      name: "AsyncMitogenDemo", dependencies: ["AsyncMitogen", "CAsyncMitogen"], swiftSettings: strict),
+      name: "AsyncMitogenDemo", dependencies: ["AsyncMitogen", "CAsyncMitogen", "CAsyncMitogenFloor"],
+      swiftSettings: strict),
     .testTarget(
       name: "AsyncMitogenTests", dependencies: ["AsyncMitogen", "CAsyncMitogen"], swiftSettings: strict),
   ]
