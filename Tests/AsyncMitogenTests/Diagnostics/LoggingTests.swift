@@ -48,9 +48,9 @@ struct LoggingTests {
   }
 
   @Test func `a program that configures nothing gets warnings`() {
-    #expect(LoggingSystem.shared.handler is StandardErrorLogHandler)
-    #expect(Logging.effectiveLevel(for: "mitogen.io") == .warning)
-    #expect(Logging.levels == LogLevels(.warning))
+    let system = LoggingSystem()
+    #expect(system.handler is StandardErrorLogHandler)
+    #expect(system.levels == LogLevels(root: .warning, mitogen: .warning, mitogenIO: .warning))
   }
 
   @Test(.timeLimit(.minutes(1))) func `a handler is replaced while many tasks log`() async {
