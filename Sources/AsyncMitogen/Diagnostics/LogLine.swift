@@ -41,14 +41,12 @@ enum LogLine {
   }
 
   private static func append(_ text: String, keepsLines: Bool, to line: inout [UInt8]) {
-    var text = text
-    text.withUTF8 { bytes in
-      // Most text has nothing to escape; one scan finds out, and one copy ends it.
-      if unsafe !needsEscapes(Span(_unsafeElements: bytes)) {
-        unsafe line.append(contentsOf: bytes)
-      } else {
-        unsafe appendEscaped(Span(_unsafeElements: bytes), keepsLines: keepsLines, to: &line)
-      }
+    let bytes = text.utf8.span
+    // Most text has nothing to escape; one scan finds out, and one copy ends it.
+    if needsEscapes(bytes) {
+      appendEscaped(bytes, keepsLines: keepsLines, to: &line)
+    } else {
+      line.append(contentsOf: text.utf8)
     }
   }
 

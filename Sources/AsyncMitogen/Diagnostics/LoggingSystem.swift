@@ -3,7 +3,7 @@ import Synchronization
 /// The current handler and thresholds. A process has one; a test may have more.
 final class LoggingSystem: Sendable {
   /// That of the process: warnings and worse to standard error, until the program or a parent says otherwise.
-  static let shared = LoggingSystem(handler: StandardErrorLogHandler(), levels: LogLevels(.warning))
+  static let shared = LoggingSystem()
 
   private struct State {
     var handler: any LogHandler
@@ -17,7 +17,7 @@ final class LoggingSystem: Sendable {
   private let mitogen: Atomic<Int>
   private let mitogenIO: Atomic<Int>
 
-  init(handler: any LogHandler, levels: LogLevels) {
+  init(handler: any LogHandler = StandardErrorLogHandler(), levels: LogLevels = LogLevels(.warning)) {
     state = Mutex(State(handler: handler, levels: levels))
     root = Atomic(levels.root.rawValue)
     mitogen = Atomic(levels.mitogen.rawValue)
