@@ -34,8 +34,8 @@ public struct LogLevel: RawRepresentable, Hashable, Sendable, Codable {
   public static let error = LogLevel(rawValue: 40)
   /// The process cannot go on: 50.
   public static let critical = LogLevel(rawValue: 50)
-  /// As a threshold: nothing is let through.
-  public static let off = LogLevel(rawValue: Int(Int32.max))
+  /// As a threshold: nothing is let through, also no record from the wire, where levels have 32 bits.
+  public static let off = LogLevel(rawValue: .max)
 }
 
 extension LogLevel: Comparable {

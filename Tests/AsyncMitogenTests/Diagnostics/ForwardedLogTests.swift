@@ -69,5 +69,8 @@ struct ForwardedLogTests {
     system.configure(levels: LogLevels(.debug))
     system.receive(Array("junk".utf8), from: 7, named: nil)
     #expect(handler.records.last?.level == .debug)
+    system.configure(levels: LogLevels(.off))
+    system.receive(Array("x\u{0}2147483647\u{0}loud".utf8), from: 7, named: nil)
+    #expect(handler.records.last?.level == .debug)
   }
 }
