@@ -306,32 +306,30 @@ int amt_image_of(const void *address, struct amt_image *image) {
   return search.found;
 }
 
-struct constant_search {
+struct content_search {
   uintptr_t anchor, address, end;
   int found;
 };
 
-static int visit_constant(struct dl_phdr_info *info, size_t size, void *opaque) {
+static int visit_content(struct dl_phdr_info *info, size_t size, void *opaque) {
   (void)size;
-  struct constant_search *search = opaque;
-  int contains = 0, constant = 0;
+  struct content_search *search = opaque;
+  int contains = 0, inside = 0;
   for (int index = 0; index < info->dlpi_phnum; index++) {
     const ElfW(Phdr) *header = &info->dlpi_phdr[index];
     uintptr_t start = info->dlpi_addr + header->p_vaddr, end = start + header->p_memsz;
     if (header->p_type == PT_LOAD && search->anchor >= start && search->anchor < end) contains = 1;
-    // What the loader has relocated and made constant is writable by its first description.
-    if ((header->p_type == PT_LOAD && !(header->p_flags & PF_W)) || header->p_type == PT_GNU_RELRO) {
-      if (search->address >= start && search->end <= end) constant = 1;
-    }
+    // Only what comes from the file: function records are constant, though some linkers put them beside variables.
+    if (header->p_type == PT_LOAD && search->address >= start && search->end <= start + header->p_filesz) inside = 1;
   }
   if (!contains) return 0;
-  search->found = constant;
+  search->found = inside;
   return 1;
 }
 
-int amt_image_constant(uintptr_t anchor, uintptr_t address, size_t size) {
-  struct constant_search search = {.anchor = anchor, .address = address, .end = address + size};
+int amt_image_contains(uintptr_t anchor, uintptr_t address, size_t size) {
+  struct content_search search = {.anchor = anchor, .address = address, .end = address + size};
   if (search.end < address) return 0;
-  dl_iterate_phdr(visit_constant, &search);
+  dl_iterate_phdr(visit_content, &search);
   return search.found;
 }

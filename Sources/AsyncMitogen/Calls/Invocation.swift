@@ -41,7 +41,7 @@ struct VoidInvocation<each Argument: Transferable>: AnyInvocation {
 /// Function values as what they are in memory: the address of code and that of captured values.
 ///
 /// Rests on the layout of function values, which Swift's stable ABI fixes, and on the single stored property of the
-/// invocation types. An address is only made a function if it lies in this image's constant part and names code there.
+/// invocation types. An address is only made a function if it lies in this image and its record names code of this image.
 enum FunctionValue {
   /// The offset of the code of an invocation's function in the image.
   ///
@@ -62,17 +62,17 @@ enum FunctionValue {
 
   static func make<Value: AnyInvocation>(_ type: Value.Type, code address: UInt) -> Value? {
     guard MemoryLayout<Value>.size == 2 * MemoryLayout<UInt>.size else { return nil }
-    return unsafe withUnsafeBytes(of: (address, UInt(0))) { bytes in unsafe bytes.loadUnaligned(as: Value.self) }
+    return unsafe withUnsafeBytes(of: (address, UInt(0))) { bytes in unsafe bytes.load(as: Value.self) }
   }
 
   /// The address of an asynchronous function at an offset in the image; nil if there can be none.
   ///
-  /// What a function value of such a function points to is not code but a record in the constant part of the image:
-  /// the code's distance from the record, and how much memory a call needs.
+  /// What a function value of such a function points to is not code but a constant record in the image: the code's
+  /// distance from the record, and how much memory a call needs.
   static func address(offset: UInt) -> UInt? {
     guard let image = Image.own else { return nil }
     let (address, overflow) = image.base.addingReportingOverflow(offset)
-    guard !overflow, address % 4 == 0, amt_image_constant(UInt(image.code.lowerBound), address, 8) == 1,
+    guard !overflow, address % 4 == 0, amt_image_contains(UInt(image.code.lowerBound), address, 8) == 1,
       let pointer = unsafe UnsafeRawPointer(bitPattern: address)
     else { return nil }
     let distance = unsafe pointer.loadUnaligned(as: Int32.self)

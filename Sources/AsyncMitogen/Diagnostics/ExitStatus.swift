@@ -1,5 +1,5 @@
 /// How a process ended.
-public enum ExitStatus: Hashable, Sendable {
+public enum ExitStatus: Hashable, Sendable, Codable {
   /// It ended by itself, with this code: 0 to 255, 0 for success.
   case exited(code: Int32)
   /// It was killed by the signal of this number.

@@ -91,8 +91,8 @@ struct amt_image {
 };
 // The image that contains the given address; 0 if none does.
 int amt_image_of(const void *address, struct amt_image *image);
-// Whether the given bytes lie in a part of the image (the one that contains anchor) that cannot be written.
-int amt_image_constant(uintptr_t anchor, uintptr_t address, size_t size);
+// Whether the given bytes lie in what was loaded from the file of the image that contains anchor.
+int amt_image_contains(uintptr_t anchor, uintptr_t address, size_t size);
 
 // On a fatal signal: copies what is still unread in the two given descriptors to a third, then lets the signal go on.
 void amt_install_crash_drain(int first, int second, int destination);
