@@ -218,7 +218,8 @@ final class LoopCore: @unchecked Sendable {
         laneHolder.store(0, ordering: .relaxed)
         return true
       }
-      poller.poll(nanoseconds: timeout)
+      // Awake: what handlers enqueue needs nobody to be woken for it.
+      poller.poll(nanoseconds: timeout) { if timeout != 0 { state.withLock { $0.isSleeping = false } } }
       runTimers()
       runLane(start)
       laneHolder.store(0, ordering: .relaxed)
@@ -227,10 +228,7 @@ final class LoopCore: @unchecked Sendable {
   }
 
   private func runLane(_ start: ThreadStart) {
-    while let work = state.withLock({ state in
-      state.isSleeping = false
-      return state.lane.popFirst()
-    }) {
+    while let work = state.withLock({ $0.lane.popFirst() }) {
       switch work {
       case .closure(let closure): closure()
       case .job(let job):

@@ -70,9 +70,12 @@ final class Poller: Sendable {
   }
 
   /// Waits at most `nanoseconds` (for ever if negative), then tells the handlers; called with the lane held.
-  func poll(nanoseconds: Int64) {
+  ///
+  /// - Parameter awoke: Called when the wait is over, before any handler.
+  func poll(nanoseconds: Int64, awoke: () -> Void) {
     unsafe withUnsafeTemporaryAllocation(of: amt_event.self, capacity: 128) { events in
       let count = unsafe amt_epoll_wait(epoll.number, events.baseAddress, 128, nanoseconds)
+      awoke()
       guard count > 0 else { return }
       for index in 0..<Int(count) {
         let event = unsafe events[index]
