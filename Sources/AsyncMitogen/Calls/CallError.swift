@@ -158,7 +158,7 @@ enum CallReply {
     // Only an error begins with the name of a class, or what is an error to Mitogen.
     guard message.payload.count > 2, message.payload[2] == 0x63, message.encoding != .binary else { return }
     let streams = try Unpickled.streams(message.payload)
-    guard let first = streams.first, case .callError(let text) = try first.value else { return }
+    guard let first = streams.first, case .callError(let text) = first.value else { return }
     if streams.count > 1, let error = try? streams[1].decode(StructuredError.self, userInfo: [:]) {
       throw error.error
     }

@@ -101,7 +101,7 @@ struct ReceivedCall {
       throw StreamError("invalid message: a call names a module and a function")
     }
     // Mitogen lets anything be a chain's name; ours are text.
-    chain = try root.element(0).isNone ? nil : text(0) ?? "\(root.element(0).value)"
+    chain = root.element(0).isNone ? nil : text(0) ?? "\(root.element(0).value)"
     self.module = module
     className = text(2)
     self.function = function
