@@ -45,10 +45,8 @@ struct RingBuffer<Element> {
   }
 
   private mutating func grow() {
-    var larger: [Element?] = []
-    larger.reserveCapacity(max(8, slots.count * 2))
-    forEach { larger.append($0) }
-    while larger.count < max(8, slots.count * 2) { larger.append(nil) }
+    var larger: [Element?] = Array(repeating: nil, count: max(8, slots.count * 2))
+    for offset in 0..<count { larger[offset] = slots[(head + offset) & (slots.count - 1)].take() }
     slots = larger
     head = 0
   }
