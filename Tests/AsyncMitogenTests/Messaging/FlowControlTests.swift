@@ -303,6 +303,7 @@ struct ChannelTests {
     let waiter = Task { try await channel.get() }
     try await eventually { channel.receiver.core.queue.waiterCount == 1 }
     network.disconnect(2)
-    await #expect(throws: ChannelError("the respondent Context has disconnected", context: 2)) { try await waiter.value }
+    let lost = ChannelError("the respondent Context has disconnected", context: 2)
+    await #expect(throws: lost) { try await waiter.value }
   }
 }

@@ -13,7 +13,9 @@ struct MessageQueueStateTests {
       payload: digits + Array(repeating: 0, count: max(0, size - digits.count - FlowControl.headerSize)))
   }
 
-  private func text(_ message: Message) -> String { String(decoding: message.payload.filter { $0 != 0 }, as: UTF8.self) }
+  private func text(_ message: Message) -> String {
+    String(decoding: message.payload.filter { $0 != 0 }, as: UTF8.self)
+  }
 
   /// What happened, in a form that can be compared.
   private func describe(_ delivery: State.Delivery) -> String {

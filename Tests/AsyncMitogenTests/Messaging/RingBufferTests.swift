@@ -22,7 +22,7 @@ struct RingBufferTests {
         #expect(buffer.isEmpty == model.isEmpty)
       }
       var left: [Int] = []
-      buffer.forEach { left.append($0) }
+      buffer.visit { left.append($0) }
       #expect(left == model)
     }
   }

@@ -109,7 +109,8 @@ struct MessageQueueState<Waiter> {
     }
     let size = message.flowSize
     if !items.isEmpty, items.count >= limit.messages || size > limit.bytes - bytes {
-      end = .failed(ChannelError("the Receiver's limit of \(limit.messages) messages, \(limit.bytes) bytes is exceeded"))
+      end = .failed(
+        ChannelError("the Receiver's limit of \(limit.messages) messages, \(limit.bytes) bytes is exceeded"))
       owesEnd = true
       return .overrun(flows: openFlows())
     }
@@ -190,7 +191,7 @@ struct MessageQueueState<Waiter> {
   /// Everyone who may be waiting for us to consume something.
   private func openFlows() -> [FlowKey] {
     var keys = Set(flows.keys)
-    items.forEach { if let key = FlowKey($0) { keys.insert(key) } }
+    items.visit { if let key = FlowKey($0) { keys.insert(key) } }
     return Array(keys)
   }
 }
