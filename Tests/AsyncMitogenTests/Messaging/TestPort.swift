@@ -54,7 +54,7 @@ final class TestPort: MessagePort {
   let flows: FlowTable
   /// Who was asked about, with the way to answer, if the port does not itself.
   let queries: Queries
-  private let network: TestNetwork?
+  private weak let network: TestNetwork?
   private let state = Mutex(State())
 
   final class Queries: Sendable {
