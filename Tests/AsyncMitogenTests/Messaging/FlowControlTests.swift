@@ -8,7 +8,6 @@ import Testing
 struct FlowControlTests {
   let network = TestNetwork()
 
-  private let window: UInt64 = 1000
   /// An element which is 100 bytes on the wire.
   private let element = [UInt8](repeating: 0, count: 100 - FlowControl.headerSize)
 
@@ -71,6 +70,20 @@ struct FlowControlTests {
     try await sending.value
     #expect(total == 30_000_000)
     #expect(largest <= 36)
+  }
+
+  @Test func `many senders of small messages do not overrun a receiver together`() async throws {
+    let here = network.port(1)
+    let receiver = Receiver<Int>(port: here, coder: decimal)
+    let senders = (UInt32(2)..<5).map { context in
+      let sender = Sender(
+        port: network.port(ContextID(rawValue: context)), contextID: 1, handle: receiver.core.handle, coder: decimal)
+      return (sender, Task { for number in 0..<40_000 { try await sender.send(number % 10) } })
+    }
+    try await eventually { senders.allSatisfy { $0.0.flow.waiterCount == 1 } }
+    #expect(receiver.size > QueueLimit.standard.messages)
+    for _ in 0..<120_000 { _ = try await receiver.get() }
+    for (_, task) in senders { try await task.value }
   }
 
   @Test func `one message larger than the window passes`() async throws {
@@ -261,49 +274,4 @@ private struct NoDecoder: Decoder {
   func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> { throw StreamError("") }
   func unkeyedContainer() throws -> any UnkeyedDecodingContainer { throw StreamError("") }
   func singleValueContainer() throws -> any SingleValueDecodingContainer { throw StreamError("") }
-}
-
-@Suite(.timeLimit(.minutes(1)))
-struct ChannelTests {
-  @Test func `a channel has the other side's address and a handle of its own`() throws {
-    let port = TestPort()
-    let channel = Channel(
-      port: port, contextID: 4, destinationHandle: 123, incoming: decimal, outgoing: decimal)
-    #expect(channel.contextID == 4)
-    #expect(channel.destinationHandle == 123)
-    #expect(try #require(channel.handle) > 0)
-  }
-
-  @Test func `two channels are a conversation`() async throws {
-    let network = TestNetwork()
-    let here = network.port(1)
-    let there = network.port(2)
-    let mine = Channel(
-      port: here, contextID: 2, destinationHandle: 2000, handle: 3000, incoming: decimal, outgoing: decimal)
-    let theirs = Channel(
-      port: there, contextID: 1, destinationHandle: 3000, handle: 2000, incoming: decimal, outgoing: decimal)
-    let echo = Task {
-      for try await number in theirs { try await theirs.send(number + 1) }
-    }
-    for number in 0..<10 {
-      try await mine.send(number)
-      #expect(try await mine.get() == number + 1)
-    }
-    mine.close()
-    try await echo.value
-    #expect(mine.handle == nil)
-    await #expect(throws: ChannelError.self) { try await mine.get() }
-  }
-
-  @Test func `a lost conversation says so`() async throws {
-    let network = TestNetwork()
-    let here = network.port(1)
-    _ = network.port(2)
-    let channel = Channel(port: here, contextID: 2, destinationHandle: 2000, incoming: decimal, outgoing: decimal)
-    let waiter = Task { try await channel.get() }
-    try await eventually { channel.receiver.core.queue.waiterCount == 1 }
-    network.disconnect(2)
-    let lost = ChannelError("the respondent Context has disconnected", context: 2)
-    await #expect(throws: lost) { try await waiter.value }
-  }
 }

@@ -114,12 +114,35 @@ struct MessageQueueStateTests {
   @Test func `too many messages end a queue, and none of those before is lost`() {
     var state = State(contextID: 0, limit: QueueLimit(messages: 2))
     _ = state.deliver(message(1, replyTo: .firstFlow))
-    _ = state.deliver(message(2, replyTo: .firstFlow))
-    #expect(describe(state.deliver(message(3))) == "overrun, 1 flows")
-    #expect(describe(state.deliver(message(4))) == "refused")
-    #expect(describe(state.take()) == "1")
-    #expect(describe(state.take()) == "2")
+    _ = state.deliver(message(2))
+    _ = state.deliver(message(3))
+    #expect(describe(state.deliver(message(4))) == "overrun, 1 flows")
+    #expect(describe(state.deliver(message(5))) == "refused")
+    for number in 1...3 { #expect(describe(state.take()) == "\(number)") }
     #expect(describe(state.take()) == "end: the Receiver's limit of 2 messages, 268435456 bytes is exceeded")
+  }
+
+  @Test func `who keeps to its window does not count, who only says so does`() {
+    var state = State(contextID: 0, limit: QueueLimit(messages: 1), flows: ReceivedFlows(window: 100))
+    for source in UInt32(11)...60 {
+      var message = message(Int(source), size: 60, replyTo: .firstFlow)
+      message.source = ContextID(rawValue: source)
+      #expect(describe(state.deliver(message)) == "queued")
+      #expect(describe(state.deliver(message)) == "queued")
+    }
+    _ = state.deliver(message(1, size: 101, replyTo: .firstFlow))
+    #expect(describe(state.deliver(message(2, replyTo: .firstFlow))) == "queued")
+    #expect(describe(state.deliver(message(3, replyTo: .firstFlow))) == "overrun, 51 flows")
+  }
+
+  @Test func `room that was taken is given back`() {
+    var state = State(contextID: 0, limit: QueueLimit(messages: 1), flows: ReceivedFlows(window: 100))
+    for number in 0..<1000 {
+      #expect(describe(state.deliver(message(number, size: 200, replyTo: .firstFlow))) == "queued")
+      #expect(describe(state.deliver(message(number, size: 200, replyTo: .firstFlow))) == "queued")
+      #expect(describe(state.take()) == "\(number)")
+      #expect(describe(state.take()) == "\(number)")
+    }
   }
 
   @Test func `too many bytes end a queue, but one message always has room`() {

@@ -12,6 +12,7 @@ final class FlowTable: Sendable {
     var handle: Handle
   }
 
+  /// A class: a weak field of a struct in a dictionary crashed when it was read (Swift 6.3.1, not optimised).
   private final class Entry: Sendable {
     weak let flow: Flow?
     let identity: ObjectIdentifier
