@@ -1,8 +1,9 @@
 /// How much a receiver holds for a consumer that is slower than those who send to it.
 ///
-/// Senders of AsyncMitogen wait when they are ahead of their receiver, see ``Sender/send(_:)``; this limit is for all
-/// others. A peer that overruns it makes the receiver fail: what is queued is still delivered, then a ``ChannelError``.
-/// One message always has room. Mitogen has no limit.
+/// Senders of AsyncMitogen wait when they are a window ahead of their receiver, see ``Sender/send(_:)``: that much of
+/// each context is held in any case, and does not count. The limit is for all else. A peer that overruns it makes the
+/// receiver fail: what is queued is still delivered, then a ``ChannelError``. One message always has room.
+/// Mitogen has no limit.
 public struct QueueLimit: Sendable, Hashable {
   /// How many messages may be queued, at least 1.
   public let messages: Int

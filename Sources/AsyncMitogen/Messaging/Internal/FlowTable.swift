@@ -12,9 +12,15 @@ final class FlowTable: Sendable {
     var handle: Handle
   }
 
-  private struct Entry {
-    weak var flow: Flow?
-    var identity: ObjectIdentifier
+  /// A class: a weak field of a struct in a dictionary crashed when it was read (Swift 6.3.1, not optimised).
+  private final class Entry: Sendable {
+    weak let flow: Flow?
+    let identity: ObjectIdentifier
+
+    init(_ flow: Flow) {
+      self.flow = flow
+      identity = ObjectIdentifier(flow)
+    }
   }
 
   /// How far a sender may be ahead, in bytes.
@@ -39,7 +45,7 @@ final class FlowTable: Sendable {
       // What failed stays failed for those who know; a new sender may have reason to hope for a new receiver.
       if let known, !known.hasFailed { return known }
       let flow = Flow(to: destination, handle: handle, through: port, table: self)
-      entries[key] = Entry(flow: flow, identity: ObjectIdentifier(flow))
+      entries[key] = Entry(flow)
       return flow
     }
   }

@@ -70,8 +70,18 @@ struct MessageQueueState<Waiter> {
   /// How much may be queued.
   let limit: QueueLimit
 
-  private var items = RingBuffer<Message>()
+  private struct Item {
+    var message: Message
+    /// Whether its sender keeps to its window, so that the limit does not concern it.
+    var isCovered: Bool
+  }
+
+  private var items = RingBuffer<Item>()
+  /// What counts towards the limit.
+  private var messages = 0
   private var bytes = 0
+  /// What does not.
+  private var covered = SourceTally()
   private var waiters = WaitingLine<Waiter>()
   private var flows: ReceivedFlows
   /// Whether a Select has still to be told of the end.
@@ -108,14 +118,22 @@ struct MessageQueueState<Waiter> {
       return .handed(waiter, consume(message), released: end == nil ? [] : waiters.removeAll())
     }
     let size = message.flowSize
-    if !items.isEmpty, items.count >= limit.messages || size > limit.bytes - bytes {
-      end = .failed(ChannelError("the Receiver's limit of \(limit.messages) messages, \(limit.bytes) bytes is exceeded"))
+    // However many contexts send, those that wait for us must not make us fail together.
+    let isCovered = message.replyTo.isFlow && covered[message.source] <= flows.window
+    if !isCovered, messages > 0, messages >= limit.messages || size > limit.bytes - bytes {
+      end = .failed(
+        ChannelError("the Receiver's limit of \(limit.messages) messages, \(limit.bytes) bytes is exceeded"))
       owesEnd = true
       return .overrun(flows: openFlows())
     }
     end = end(after: message)
-    items.append(message)
-    bytes += size
+    items.append(Item(message: message, isCovered: isCovered))
+    if isCovered {
+      covered.add(size, for: message.source)
+    } else {
+      messages += 1
+      bytes += size
+    }
     return .queued
   }
 
@@ -163,9 +181,14 @@ struct MessageQueueState<Waiter> {
   }
 
   private mutating func popFirst() -> Message? {
-    guard let message = items.popFirst() else { return nil }
-    bytes -= message.flowSize
-    return message
+    guard let item = items.popFirst() else { return nil }
+    if item.isCovered {
+      covered.subtract(item.message.flowSize, for: item.message.source)
+    } else {
+      messages -= 1
+      bytes -= item.message.flowSize
+    }
+    return item.message
   }
 
   private mutating func consume(_ message: Message) -> FlowNotices? {
@@ -190,7 +213,7 @@ struct MessageQueueState<Waiter> {
   /// Everyone who may be waiting for us to consume something.
   private func openFlows() -> [FlowKey] {
     var keys = Set(flows.keys)
-    items.forEach { if let key = FlowKey($0) { keys.insert(key) } }
+    items.visit { if let key = FlowKey($0.message) { keys.insert(key) } }
     return Array(keys)
   }
 }

@@ -31,7 +31,7 @@ struct RingBuffer<Element> {
   }
 
   /// Visits the elements, oldest first.
-  func forEach(_ body: (Element) -> Void) {
+  func visit(_ body: (Element) -> Void) {
     for offset in 0..<count {
       if let element = slots[(head + offset) & (slots.count - 1)] { body(element) }
     }
@@ -40,15 +40,13 @@ struct RingBuffer<Element> {
   /// Drops the elements that do not satisfy `isWanted`; the others keep their order.
   mutating func keep(where isWanted: (Element) -> Bool) {
     var kept = RingBuffer()
-    forEach { if isWanted($0) { kept.append($0) } }
+    visit { if isWanted($0) { kept.append($0) } }
     self = kept
   }
 
   private mutating func grow() {
-    var larger: [Element?] = []
-    larger.reserveCapacity(max(8, slots.count * 2))
-    forEach { larger.append($0) }
-    while larger.count < max(8, slots.count * 2) { larger.append(nil) }
+    var larger: [Element?] = Array(repeating: nil, count: max(8, slots.count * 2))
+    for offset in 0..<count { larger[offset] = slots[(head + offset) & (slots.count - 1)].take() }
     slots = larger
     head = 0
   }

@@ -305,7 +305,7 @@ extension SelectCore {
   var waiterCount: Int { guarded.withLock { $0.state.waiterCount } }
   /// The number of messages that wait in all members.
   var size: Int {
-    members.reduce(0) { sum, member in
+    allMembers.reduce(0) { sum, member in
       switch member {
       case .receiver(let receiver): sum + receiver.queue.count
       case .select(let select, _): sum + select.size
@@ -314,7 +314,7 @@ extension SelectCore {
   }
   /// Whether any member has something to show.
   var hasEvent: Bool {
-    members.contains { member in
+    allMembers.contains { member in
       switch member {
       case .receiver(let receiver): receiver.queue.hasEvent
       case .select(let select, _): select.hasEvent
@@ -322,5 +322,6 @@ extension SelectCore {
     }
   }
 
-  private var members: [Member] { guarded.withLock { $0.state.all } }
+  /// The members, in no order.
+  var allMembers: [Member] { guarded.withLock { $0.state.all } }
 }

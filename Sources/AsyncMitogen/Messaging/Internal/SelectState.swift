@@ -58,6 +58,8 @@ struct SelectState<Member, Waiter> {
   var hasReady: Bool { !line.isEmpty }
   /// The number of tasks that wait.
   var waiterCount: Int { waiters.count }
+  /// How much of the line is kept, removed members included.
+  var lineLength: Int { line.count }
   /// The members, in no order.
   var all: [Member] { members.values.map(\.member) }
 
