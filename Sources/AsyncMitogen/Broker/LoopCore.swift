@@ -17,8 +17,8 @@ final class LoopCore: @unchecked Sendable {
   private let taskSerial = Atomic<UInt64>(0)
   private let name: String
   // Only touched with the lane held.
-  private var endOfTurn: [@Sendable () -> Void] = []
-  private var endOfTurnSpare: [@Sendable () -> Void] = []
+  private var endOfTurn: [LaneWork] = []
+  private var endOfTurnSpare: [LaneWork] = []
   private weak var lane: LaneExecutor?
   private weak var work: WorkExecutor?
   /// Called once the leader has ended after ``stop()``.
@@ -71,7 +71,7 @@ final class LoopCore: @unchecked Sendable {
     perform(action)
   }
 
-  func enqueueAtEndOfTurn(_ work: @escaping @Sendable () -> Void) { endOfTurn.append(work) }
+  func enqueueAtEndOfTurn(_ work: LaneWork) { endOfTurn.append(work) }
 
   func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) -> TimerIdentifier {
     let nanoseconds = UInt64(max(0, delay.nanoseconds))
@@ -210,7 +210,7 @@ final class LoopCore: @unchecked Sendable {
       laneHolder.store(me, ordering: .relaxed)
       runLane(start)
       if !endOfTurn.isEmpty {
-        runEndOfTurn()
+        runEndOfTurn(start)
         runLane(start)
       }
       let timeout = state.withLock { $0.pollTimeout(now: amt_monotonic_nanoseconds) }
@@ -228,19 +228,22 @@ final class LoopCore: @unchecked Sendable {
   }
 
   private func runLane(_ start: ThreadStart) {
-    while let work = state.withLock({ $0.lane.popFirst() }) {
+    while let work = state.withLock({ $0.lane.popFirst() }) { run(work, start) }
+  }
+
+  private func run(_ work: LaneWork, _ start: ThreadStart) {
       switch work {
       case .closure(let closure): closure()
+      case .runnable(let runnable): runnable.runOnLane()
       case .job(let job):
         // The face is alive: whoever enqueued the job kept it.
         if let lane = start.lane { unsafe job.runSynchronously(on: lane.asUnownedSerialExecutor()) }
       }
-    }
   }
 
-  private func runEndOfTurn() {
+  private func runEndOfTurn(_ start: ThreadStart) {
     swap(&endOfTurn, &endOfTurnSpare)
-    for work in endOfTurnSpare { work() }
+    for work in endOfTurnSpare { run(work, start) }
     endOfTurnSpare.removeAll(keepingCapacity: true)
   }
 

@@ -5,6 +5,7 @@ typealias ThreadIdentifier = UInt
 enum LaneWork: Sendable {
   case job(UnownedJob)
   case closure(@Sendable () -> Void)
+  case runnable(any LaneRunnable)
 }
 
 /// What the threads of a loop agree on, under its lock: who leads, what waits, who is free.
