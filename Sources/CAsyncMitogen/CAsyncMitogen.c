@@ -246,6 +246,14 @@ void amt_line_buffer_output(void) { setvbuf(stdout, NULL, _IOLBF, 0); }
 
 void amt_flush_output(void) { fflush(NULL); }
 
+// glibc gives every block above a threshold pages of its own, and takes freed memory above twice the threshold back to
+// the system; each block of 128 KiB then costs 32 page faults. The threshold rises to the largest block that has been
+// freed, so freeing one, which is never touched, is enough.
+void amt_keep_freed_memory(void) {
+  void *volatile block = malloc(2u << 20);
+  free(block);
+}
+
 uint64_t amt_monotonic_nanoseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);

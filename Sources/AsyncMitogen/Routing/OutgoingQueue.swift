@@ -33,6 +33,7 @@ struct OutgoingQueue: Sendable {
       }
     }
     if message.payload.count >= OutgoingQueue.largePayload {
+      _ = LargePayloads.prepared
       pieces.append(message.payload)
       isOpen = false
     } else {

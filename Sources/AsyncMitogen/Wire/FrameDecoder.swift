@@ -1,9 +1,16 @@
+internal import CAsyncMitogen
+
 /// What came cannot be a frame; the stream is beyond repair.
 enum FrameError: Error, Hashable, Sendable {
   /// The first two bytes are none that a header begins with; `received` holds at most 2,048 bytes from there.
   case badSignature(received: [UInt8])
   /// A frame announces more than the limit.
   case tooLarge(length: Int, limit: Int)
+}
+
+/// Prepares the process, once, for payloads that come and go.
+enum LargePayloads {
+  static let prepared: Void = amt_keep_freed_memory()
 }
 
 /// Cuts a stream of bytes into messages.
@@ -63,9 +70,11 @@ enum FrameError: Error, Hashable, Sendable {
     payload.append(addingCapacity: wanted) { span in
       unsafe span.withUnsafeMutableBufferPointer { free, count in
         let first = unsafe UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(free)[..<wanted])
-        // Bytes behind the payload go to the buffer, but only if the payload is complete then.
-        let none = unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
-        result = unsafe body(first, wanted == missing ? room : none)
+        // Bytes behind the payload go to the buffer, but only if the payload is complete then, and not many: where one
+        // large payload ends another one may begin, whose bytes had better go straight to their place.
+        let behind = unsafe UnsafeMutableRawBufferPointer(
+          rebasing: room[..<(wanted == missing ? min(room.count, FrameDecoder.smallPayload) : 0)])
+        result = unsafe body(first, behind)
         count = min(wanted, max(0, result))
       }
     }
@@ -94,6 +103,7 @@ enum FrameError: Error, Hashable, Sendable {
       return unsafe header.message(Array(body.prefix(header.length)))
     }
     guard header.length > FrameDecoder.smallPayload else { return nil }
+    _ = LargePayloads.prepared
     payload.reserveCapacity(min(header.length, FrameDecoder.firstReservation))
     unsafe payload.append(contentsOf: body)
     self.header = header

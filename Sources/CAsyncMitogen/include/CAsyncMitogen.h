@@ -79,6 +79,9 @@ int amt_thread(const char *name, void (*body)(void *), void *argument);
 void amt_line_buffer_output(void);
 void amt_flush_output(void);
 
+// Lets the C library keep up to 4 MiB of freed memory: see the function.
+void amt_keep_freed_memory(void);
+
 uint64_t amt_monotonic_nanoseconds(void);
 // Raises the soft limit of open descriptors to the hard one; returns the limit that is now in force.
 uint64_t amt_raise_descriptor_limit(void);
