@@ -197,7 +197,8 @@ final class LoopCore: @unchecked Sendable {
     while true {
       laneHolder.store(me, ordering: .relaxed)
       runLane(start)
-      if !endOfTurn.isEmpty {
+      // What runs on the lane now may leave more for the end of the turn: nothing may wait while the leader sleeps.
+      while !endOfTurn.isEmpty {
         runEndOfTurn(start)
         runLane(start)
       }
