@@ -1,26 +1,22 @@
-import AsyncMitogen
-import Glibc
+internal import Glibc
 
+/// Shows what AsyncMitogen does: starts contexts, calls code in them, and leaves nothing behind.
+///
+/// `main` is synchronous on purpose. An asynchronous one hands its thread to libdispatch, which there waits with every
+/// signal unblocked, so that an interrupt would end the program in the middle of its work; here that thread is the one
+/// that waits for signals, and the work is a task that they cancel.
 @main
 struct AsyncMitogenDemo {
-  static func main() async { await go() }
-  @concurrent static func go() async {
+  static func main() {
+    // A reader of our output that goes away is an error of `write`, so that children are ended in order then too.
+    _ = signal(SIGPIPE, SIG_IGN)
+    let interruption = Interruption()
     let arguments = Array(CommandLine.arguments.dropFirst())
-    if arguments.first == "bench" { exit(await BenchCommand.run(Array(arguments.dropFirst()))) }
-    do {
-      try await withRouter { router in
-        let child = try await router.local()
-        let n = Int(arguments.last ?? "") ?? 1000
-        var now = timespec()
-        unsafe clock_gettime(CLOCK_MONOTONIC, &now)
-        for _ in 0..<n { _ = try await child.call { 1 } }
-        var then = timespec()
-        unsafe clock_gettime(CLOCK_MONOTONIC, &then)
-        let ns = (then.tv_sec - now.tv_sec) * 1_000_000_000 + then.tv_nsec - now.tv_nsec
-        print("per call us", Double(ns) / 1000 / Double(n))
-      }
-    } catch {
-      print("failed:", error)
+    // Detached, for `main` counts as the main actor's, whose thread is about to wait.
+    let work = Task.detached {
+      let status = await Program.run(arguments)
+      exit(interruption.exitStatus ?? status)
     }
+    interruption.wait(cancelling: work)
   }
 }

@@ -1,0 +1,123 @@
+internal import AsyncMitogen
+
+/// The contexts that a command has started, and who started whom.
+struct ContextTree: Sendable {
+  struct Node: Sendable {
+    let context: Context
+    /// The context that started it.
+    let parent: ContextID
+    /// How many contexts there are from the master to it, itself included.
+    let depth: Int
+    /// What its parent calls it: short enough for a table, where the whole path is not.
+    let name: String
+  }
+
+  /// Every parent before its children, and the chain right below the context that it hangs from.
+  private(set) var nodes: [Node] = []
+
+  subscript(id: ContextID) -> Node? { nodes.first { $0.context.id == id } }
+
+  /// The contexts that one has started; the master's if `nil`.
+  func children(of node: Node?) -> [Node] {
+    let parent = node?.context.id ?? .master
+    return nodes.filter { $0.parent == parent }
+  }
+}
+
+// MARK: - Starting
+
+extension ContextTree {
+  /// Starts local contexts, all at once, and then a chain below the first of them.
+  static func start(
+    _ options: TreeOptions, on router: Router, timeline: inout Timeline, progress: ProgressLine
+  ) async throws -> ContextTree {
+    let local = try await startLocal(options.local, on: router, progress: progress)
+    timeline.finish("start")
+    var tree = ContextTree()
+    for context in local {
+      tree.add(context, parent: nil)
+      if context == local.first {
+        // Each is started by the one before, so these cannot be started at once.
+        for number in 0..<options.depth {
+          progress.show("chain: \(number) of \(options.depth) contexts")
+          guard let parent = tree.nodes.last else { break }
+          tree.add(try await router.local(via: parent.context), parent: parent)
+        }
+        timeline.finish("chain")
+      }
+    }
+    return tree
+  }
+
+  private static func startLocal(_ count: Int, on router: Router, progress: ProgressLine) async throws -> [Context] {
+    try await withThrowingTaskGroup(of: Context.self) { group in
+      for _ in 0..<count {
+        group.addTask { try await router.local() }
+      }
+      var contexts: [Context] = []
+      progress.show("start: 0 of \(count) contexts")
+      for try await context in group {
+        contexts.append(context)
+        progress.show("start: \(contexts.count) of \(count) contexts, \(context)")
+      }
+      return contexts.sorted { $0.id < $1.id }
+    }
+  }
+
+  private mutating func add(_ context: Context, parent: Node?) {
+    let path = context.name ?? "context \(context.id)"
+    // Whoever has a context started by another knows it by both their names.
+    let prefix = parent?.context.name.map { $0 + "." } ?? ""
+    nodes.append(
+      Node(
+        context: context, parent: parent?.context.id ?? .master, depth: (parent?.depth ?? 0) + 1,
+        name: path.hasPrefix(prefix) ? String(path.dropFirst(prefix.count)) : path))
+  }
+}
+
+// MARK: - Asking
+
+extension ContextTree {
+  /// What a context answered, or why it did not.
+  typealias Answers<Answer> = [ContextID: Result<Answer, any Error>]
+
+  /// Calls made of all contexts: their answers, in whatever order they come.
+  func answers<Answer: Sendable>(
+    of calls: [Receiver<Answer>], stage: String, progress: ProgressLine
+  ) async throws -> Answers<Answer> {
+    var answers: Answers<Answer> = [:]
+    progress.show("\(stage): 0 of \(nodes.count) contexts")
+    for try await reply in Select(calls) {
+      let id = reply.context.id
+      answers[id] = Result { try reply.value }
+      progress.show("\(stage): \(answers.count) of \(nodes.count) contexts, \(self[id]?.name ?? "\(id)")")
+    }
+    // The calls of a task that is cancelled fail, which is not what a command should report of them.
+    try Task.checkCancellation()
+    return answers
+  }
+}
+
+// MARK: - Printing
+
+extension ContextTree {
+  /// The tree from this process down, as lines; `detail` adds to what a context is called, the master being `nil`.
+  func drawing(detail: (Node?) -> String) -> [String] {
+    TreeDrawing.lines(
+      of: Node?.none,
+      label: { node in "\(node?.name ?? "master")  id \(node?.context.id ?? .master)\(detail(node))" },
+      children: { node in children(of: node).map(Node?.some) })
+  }
+}
+
+extension ContextTree.Node {
+  /// Where it is, as the first members of any JSON object about it.
+  var json: [JSONValue.Member] {
+    [
+      JSONValue.Member(name: "context", value: .integer(Int(context.id.rawValue))),
+      JSONValue.Member(name: "name", value: .string(context.name ?? name)),
+      JSONValue.Member(name: "parent", value: .integer(Int(parent.rawValue))),
+      JSONValue.Member(name: "depth", value: .integer(depth)),
+    ]
+  }
+}

@@ -1,0 +1,33 @@
+internal import AsyncMitogen
+internal import Glibc
+
+/// `facts`: starts contexts, and prints what each of them knows of itself and its host.
+struct FactsCommand {
+  let options: TreeOptions
+
+  /// The time between the two samples from which the use of CPU is computed.
+  static let sampleMilliseconds = 150
+  /// How many processes of a host are listed.
+  static let topProcesses = 5
+
+  func run() async throws -> Int32 {
+    var timeline = Timeline()
+    let (tree, answers) = try await ProgressLine.showing { progress in
+      try await withRouter { router in
+        let tree = try await ContextTree.start(options, on: router, timeline: &timeline, progress: progress)
+        let calls = tree.nodes.map { node in
+          node.context.callAsync(FactsCommand.topProcesses, FactsCommand.sampleMilliseconds) { count, milliseconds in
+            try await Facts.gather(topProcesses: count, sampleMilliseconds: milliseconds)
+          }
+        }
+        let answers = try await tree.answers(of: calls, stage: "gather", progress: progress)
+        timeline.finish("gather")
+        return (tree, answers)
+      }
+    }
+    timeline.finish("shutdown")
+    let report = FactsReport(tree: tree, answers: answers, timeline: timeline)
+    try StandardStream.output.write(options.json ? report.json.document : report.text(on: .output))
+    return report.isComplete ? ExitCode.success : ExitCode.failure
+  }
+}

@@ -1,0 +1,52 @@
+internal import AsyncMitogen
+internal import Glibc
+
+/// Reads the arguments, runs the command, and turns how it ended into an exit status and a line for a person.
+enum Program {
+  /// What the program calls itself.
+  static let name = "AsyncMitogenDemo"
+
+  static func run(_ arguments: [String]) async -> Int32 {
+    do {
+      return try await perform(try Command(arguments: arguments))
+    } catch let error as UsageError {
+      complain("\(error.message)")
+      return ExitCode.usage
+    } catch is CancellationError {
+      return ExitCode.failure
+    } catch let error as OutputError where error.code == EPIPE {
+      // As a process that SIGPIPE had ended: whoever closed the pipe knows why.
+      return 128 + SIGPIPE
+    } catch {
+      // What fails because of an interrupt is no news to the person who caused it.
+      if !Task.isCancelled { complain("\(error)") }
+      return ExitCode.failure
+    }
+  }
+
+  private static func perform(_ command: Command) async throws -> Int32 {
+    switch command {
+    case .facts(let options): return try await FactsCommand(options: options).run()
+    case .tree(let options): return try await TreeCommand(options: options).run()
+    case .run(let options, let line): return try await RunCommand(options: options, commandLine: line).run()
+    case .bench(let arguments): return await BenchCommand.run(arguments)
+    case .help(let topic): try StandardStream.output.write(topic.text)
+    case .version: try StandardStream.output.write("\(name) \(Mitogen.version)\n")
+    }
+    return ExitCode.success
+  }
+
+  private static func complain(_ message: String) {
+    // Nobody is left to tell if standard error does not work.
+    try? StandardStream.error.write("\(name): \(message)\n")
+  }
+}
+
+/// The exit statuses that are not a signal's.
+enum ExitCode {
+  static let success: Int32 = 0
+  /// Something did not work: a context could not be started, or a command in one failed.
+  static let failure: Int32 = 1
+  /// The arguments make no sense; `EX_USAGE` of `sysexits.h`.
+  static let usage: Int32 = 64
+}

@@ -1,0 +1,51 @@
+internal import AsyncMitogen
+
+/// Prints what commands in many contexts say, each line with the name of its context, or as JSON.
+struct OutputPrinter: Sendable {
+  private let tree: ContextTree
+  private let asJSON: Bool
+  private let prefixes: [ContextID: String]
+
+  init(tree: ContextTree, asJSON: Bool) {
+    self.tree = tree
+    self.asJSON = asJSON
+    let width = tree.nodes.map(\.name.displayWidth).max() ?? 0
+    let pairs = tree.nodes.enumerated().map { index, node in
+      (node.context.id, node.name.padded(to: width).styled(.colour(index), on: .output) + " | ")
+    }
+    prefixes = Dictionary(pairs) { first, _ in first }
+  }
+
+  /// Prints lines of one context, together.
+  func print(_ lines: [String], of context: ContextID) throws {
+    if asJSON, let node = tree[context] {
+      try StandardStream.output.write(lines: lines.map { json(of: node, [.init(name: "line", value: .string($0))]) })
+    } else {
+      let prefix = prefixes[context] ?? ""
+      try StandardStream.output.write(lines: lines.map { prefix + $0 })
+    }
+  }
+
+  /// Prints how the commands ended.
+  func summarize(_ ends: [ContextID: CommandEnd]) throws {
+    let known = tree.nodes.compactMap { node in ends[node.context.id].map { (node, $0) } }
+    if asJSON {
+      try StandardStream.output.write(lines: known.map { node, end in json(of: node, end.json) })
+    } else {
+      let width = known.map(\.0.name.displayWidth).max() ?? 0
+      try StandardStream.error.write(
+        lines: known.map { node, end in
+          let style = end.isSuccess ? Style.dim : .bold
+          return "\(node.name.padded(to: width))   \(end.text)".styled(style, on: .error)
+        })
+    }
+  }
+
+  private func json(of node: ContextTree.Node, _ members: [JSONValue.Member]) -> String {
+    let place: [JSONValue.Member] = [
+      .init(name: "context", value: .integer(Int(node.context.id.rawValue))),
+      .init(name: "name", value: .string(node.context.name ?? node.name)),
+    ]
+    return JSONValue.object(place + members).line
+  }
+}
