@@ -255,10 +255,10 @@ struct SelectTests {
     try receiver.feed(7, from: 4)
     let event = try await waiter.value
     #expect(event.receiver == receiver)
-    #expect(event.context == 4)
+    #expect(event.contextID == 4)
     #expect(try event.value == 7)
     try other.feed(8, from: 5)
-    #expect(try await select.nextEvent().context == 5)
+    #expect(try await select.nextEvent().contextID == 5)
   }
 
   @Test func `what was taken directly is not shown`() async throws {
