@@ -126,6 +126,11 @@ ssize_t amt_write(int descriptor, const struct iovec *pieces, int count, int is_
   return outcome;
 }
 
+ssize_t amt_send(int descriptor, const void *bytes, size_t size) {
+  ssize_t written = send(descriptor, bytes, size, MSG_NOSIGNAL);
+  return written < 0 ? -errno : written;
+}
+
 ssize_t amt_read(int descriptor, void *first, size_t first_size, void *second, size_t second_size) {
   ssize_t count;
   if (second_size == 0) {

@@ -172,7 +172,10 @@ extension Broker: EventLoop {
   var tasks: any TaskExecutor { workExecutor }
   var now: UInt64 { amt_monotonic_nanoseconds() }
   func enqueue(_ work: @escaping @Sendable () -> Void) { core.enqueue(lane: .closure(work)) }
-  func enqueueAtEndOfTurn(_ work: @escaping @Sendable () -> Void) { core.enqueueAtEndOfTurn(work) }
+  func enqueue(_ runnable: any LaneRunnable) { core.enqueue(lane: .runnable(runnable)) }
+  func enqueueAtEndOfTurn(_ work: @escaping @Sendable () -> Void) { core.enqueueAtEndOfTurn(.closure(work)) }
+  func enqueueAtEndOfTurn(_ runnable: any LaneRunnable) { core.enqueueAtEndOfTurn(.runnable(runnable)) }
+  var holdsLane: Bool { core.holdsLane }
   func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) -> TimerIdentifier {
     core.schedule(after: delay, action)
   }

@@ -33,12 +33,17 @@ struct DescriptorTable: Sendable {
     var handler: any ReadinessHandler
   }
 
-  private var entries: [Int32: Entry] = [:]
+  /// By number: the system gives out the lowest that is free.
+  private var entries: [Entry?] = []
   private var generation: UInt32 = 0
   private(set) var keepAliveCount = 0
 
+  private func entry(_ descriptor: Int32) -> Entry? {
+    descriptor >= 0 && Int(descriptor) < entries.count ? entries[Int(descriptor)] : nil
+  }
+
   /// How many descriptors are watched.
-  var count: Int { entries.count }
+  private(set) var count = 0
 
   enum Change: Sendable, Equatable {
     case none
@@ -53,8 +58,10 @@ struct DescriptorTable: Sendable {
   ) -> Change {
     let replaced = remove(descriptor) == .remove
     generation &+= 1
-    entries[descriptor] = Entry(
-      generation: generation, interest: interest, keepsAlive: keepsAlive, handler: handler)
+    let index = Int(descriptor)
+    if index >= entries.count { entries.append(contentsOf: repeatElement(nil, count: index + 1 - entries.count)) }
+    entries[index] = Entry(generation: generation, interest: interest, keepsAlive: keepsAlive, handler: handler)
+    count += 1
     if keepsAlive { keepAliveCount += 1 }
     let data = UInt64(generation) << 32 | UInt64(UInt32(bitPattern: descriptor))
     return replaced ? .modify(data: data) : .add(data: data)
@@ -62,17 +69,19 @@ struct DescriptorTable: Sendable {
 
   /// Changes what a descriptor is watched for; nothing if it is not watched.
   mutating func setInterest(_ descriptor: Int32, _ interest: Readiness) -> Change {
-    guard let entry = entries[descriptor], entry.interest != interest else { return .none }
-    entries[descriptor]?.interest = interest
+    guard let entry = entry(descriptor), entry.interest != interest else { return .none }
+    entries[Int(descriptor)]?.interest = interest
     return .modify(data: UInt64(entry.generation) << 32 | UInt64(UInt32(bitPattern: descriptor)))
   }
 
   /// What a descriptor is watched for; nil if it is not watched.
-  func interest(_ descriptor: Int32) -> Readiness? { entries[descriptor]?.interest }
+  func interest(_ descriptor: Int32) -> Readiness? { entry(descriptor)?.interest }
 
   /// Stops watching; nothing if it is not watched.
   mutating func remove(_ descriptor: Int32) -> Change {
-    guard let entry = entries.removeValue(forKey: descriptor) else { return .none }
+    guard let entry = entry(descriptor) else { return .none }
+    entries[Int(descriptor)] = nil
+    count -= 1
     if entry.keepsAlive { keepAliveCount -= 1 }
     return .remove
   }
@@ -80,7 +89,7 @@ struct DescriptorTable: Sendable {
   /// Who is to hear of an event, unless its registration is gone or no longer asks for it.
   func handler(for data: UInt64, _ readiness: Readiness) -> (any ReadinessHandler)? {
     let descriptor = Int32(bitPattern: UInt32(truncatingIfNeeded: data))
-    guard let entry = entries[descriptor], entry.generation == UInt32(truncatingIfNeeded: data >> 32) else {
+    guard let entry = entry(descriptor), entry.generation == UInt32(truncatingIfNeeded: data >> 32) else {
       return nil
     }
     return readiness.isDisjoint(with: entry.interest.union(.hangUp)) ? nil : entry.handler

@@ -14,10 +14,21 @@ protocol EventLoop: AnyObject, Sendable {
   /// Runs `work` on the lane once what is runnable has run; called on the lane. Streams write then: many messages, one
   /// system call.
   func enqueueAtEndOfTurn(_ work: @escaping @Sendable () -> Void)
+  /// As ``enqueue(_:)`` with a closure, for work that is there already.
+  func enqueue(_ runnable: any LaneRunnable)
+  /// As ``enqueueAtEndOfTurn(_:)`` with a closure, for work that is there already.
+  func enqueueAtEndOfTurn(_ runnable: any LaneRunnable)
+  /// Whether the calling thread holds the lane.
+  var holdsLane: Bool { get }
   /// Runs `action` on the lane after `delay`.
   func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) -> TimerIdentifier
   /// Forgets a timer; without effect if it has run.
   func cancel(_ timer: TimerIdentifier)
+}
+
+extension EventLoop {
+  func enqueue(_ runnable: any LaneRunnable) { enqueue { runnable.runOnLane() } }
+  func enqueueAtEndOfTurn(_ runnable: any LaneRunnable) { enqueueAtEndOfTurn { runnable.runOnLane() } }
 }
 
 extension Duration {

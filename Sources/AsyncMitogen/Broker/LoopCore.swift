@@ -3,7 +3,7 @@ internal import Glibc
 internal import Synchronization
 
 /// The threads of a loop: one leads, which polls, holds the lane and runs tasks one by one; when it has been inside one
-/// task for a millisecond, the watchdog takes the lead, and the thread that is left behind rests when its task ends.
+/// task for one to two milliseconds, the watchdog takes the lead, and the thread that is left behind rests when its task ends.
 ///
 /// Safe to share: what changes is under `state`'s lock or atomic, except the two weak faces, which are set once before
 /// the first work can come.
@@ -13,12 +13,10 @@ final class LoopCore: @unchecked Sendable {
   private let watchdogTimer: FileDescriptor
   /// The thread that holds the lane, 0 if none.
   private let laneHolder = Atomic<ThreadIdentifier>(0)
-  /// Counts tasks as they start; even while the leader runs none.
-  private let taskSerial = Atomic<UInt64>(0)
   private let name: String
   // Only touched with the lane held.
-  private var endOfTurn: [@Sendable () -> Void] = []
-  private var endOfTurnSpare: [@Sendable () -> Void] = []
+  private var endOfTurn: [LaneWork] = []
+  private var endOfTurnSpare: [LaneWork] = []
   private weak var lane: LaneExecutor?
   private weak var work: WorkExecutor?
   /// Called once the leader has ended after ``stop()``.
@@ -26,8 +24,6 @@ final class LoopCore: @unchecked Sendable {
 
   /// How many tasks run between two looks at the descriptors.
   private static let tasksPerTurn = 32
-  /// How long a task may keep the lead.
-  private static let patience: Int64 = 1_000_000
 
   init(name: String, maximumThreads: Int) throws(SystemError) {
     self.name = name
@@ -71,7 +67,7 @@ final class LoopCore: @unchecked Sendable {
     perform(action)
   }
 
-  func enqueueAtEndOfTurn(_ work: @escaping @Sendable () -> Void) { endOfTurn.append(work) }
+  func enqueueAtEndOfTurn(_ work: LaneWork) { endOfTurn.append(work) }
 
   func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) -> TimerIdentifier {
     let nanoseconds = UInt64(max(0, delay.nanoseconds))
@@ -167,7 +163,6 @@ final class LoopCore: @unchecked Sendable {
 
   /// Watches the leader; true when this thread is to lead, false when it is to end.
   private func watch(_ me: ThreadIdentifier) -> Bool {
-    var armedFor = taskSerial.load(ordering: .relaxed)
     while true {
       var expirations: UInt64 = 0
       _ = unsafe read(watchdogTimer.number, &expirations, 8)
@@ -176,19 +171,12 @@ final class LoopCore: @unchecked Sendable {
           state.watchdogEnded()
           return false
         }
-        let serial = taskSerial.load(ordering: .relaxed)
-        if serial & 1 == 0 {
-          // The leader runs no task: the next one arms the timer again.
-          state.isWatching = false
+        guard state.isInTask else {
+          state.timerRanOut()
           return nil
         }
-        if serial == armedFor {
-          state.takeOver(me)
-          return true
-        }
-        armedFor = serial
-        _ = amt_timerfd_arm(watchdogTimer.number, LoopCore.patience)
-        return nil
+        state.takeOver(me)
+        return true
       }
       if let verdict { return verdict }
     }
@@ -201,7 +189,7 @@ final class LoopCore: @unchecked Sendable {
     case .wakeAsWatchdog(let parker): parker.wake()
     case .startWatchdog: startThread(watchdog: true)
     }
-    _ = amt_timerfd_arm(watchdogTimer.number, LoopCore.patience)
+    _ = amt_timerfd_arm(watchdogTimer.number, Int64(2 * LoopState.patience))
   }
 
   /// Leads until the lead is lost (false) or the loop has ended (true).
@@ -210,7 +198,7 @@ final class LoopCore: @unchecked Sendable {
       laneHolder.store(me, ordering: .relaxed)
       runLane(start)
       if !endOfTurn.isEmpty {
-        runEndOfTurn()
+        runEndOfTurn(start)
         runLane(start)
       }
       let timeout = state.withLock { $0.pollTimeout(now: amt_monotonic_nanoseconds) }
@@ -219,8 +207,8 @@ final class LoopCore: @unchecked Sendable {
         return true
       }
       // Awake: what handlers enqueue needs nobody to be woken for it.
-      poller.poll(nanoseconds: timeout) { if timeout != 0 { state.withLock { $0.isSleeping = false } } }
-      runTimers()
+      poller.poll(nanoseconds: timeout.nanoseconds) { if timeout.nanoseconds != 0 { state.withLock { $0.isSleeping = false } } }
+      if timeout.hasTimers { runTimers() }
       runLane(start)
       laneHolder.store(0, ordering: .relaxed)
       guard runTasks(me, start) else { return false }
@@ -228,19 +216,22 @@ final class LoopCore: @unchecked Sendable {
   }
 
   private func runLane(_ start: ThreadStart) {
-    while let work = state.withLock({ $0.lane.popFirst() }) {
+    while let work = state.withLock({ $0.lane.popFirst() }) { run(work, start) }
+  }
+
+  private func run(_ work: LaneWork, _ start: ThreadStart) {
       switch work {
       case .closure(let closure): closure()
+      case .runnable(let runnable): runnable.runOnLane()
       case .job(let job):
         // The face is alive: whoever enqueued the job kept it.
         if let lane = start.lane { unsafe job.runSynchronously(on: lane.asUnownedSerialExecutor()) }
       }
-    }
   }
 
-  private func runEndOfTurn() {
+  private func runEndOfTurn(_ start: ThreadStart) {
     swap(&endOfTurn, &endOfTurnSpare)
-    for work in endOfTurnSpare { work() }
+    for work in endOfTurnSpare { run(work, start) }
     endOfTurnSpare.removeAll(keepingCapacity: true)
   }
 
@@ -260,12 +251,11 @@ final class LoopCore: @unchecked Sendable {
     for turn in 0...LoopCore.tasksPerTurn {
       let next = state.withLock { state -> NextTask in
         guard state.leads(me) else { return .lost }
-        // Even: between tasks nobody takes over, since this thread holds or is about to hold the lane.
-        let serial = taskSerial.load(ordering: .relaxed)
-        if serial & 1 == 1 { taskSerial.store(serial &+ 1, ordering: .relaxed) }
+        // Between tasks nobody takes over, since this thread holds or is about to hold the lane.
+        state.isInTask = false
         guard turn < LoopCore.tasksPerTurn, state.canRunTasks, let job = state.tasks.popFirst() else { return .none }
-        taskSerial.store((serial | 1) &+ (serial & 1 == 1 ? 2 : 0), ordering: .relaxed)
-        return .run(job, state.watch())
+        state.isInTask = true
+        return .run(job, state.watch(now: amt_monotonic_nanoseconds()))
       }
       switch next {
       case .none: return true
@@ -293,25 +283,25 @@ final class LoopCore: @unchecked Sendable {
 
 extension LoopState {
   /// How long the leader may sleep, in nanoseconds, negative for ever; nil if the loop has ended and nothing is left.
-  fileprivate mutating func pollTimeout(now: () -> UInt64) -> Int64? {
-    if !lane.isEmpty || !tasks.isEmpty && canRunTasks { return 0 }
+  fileprivate mutating func pollTimeout(now: () -> UInt64) -> (nanoseconds: Int64, hasTimers: Bool)? {
+    if !lane.isEmpty || !tasks.isEmpty && canRunTasks { return (0, timers.count > 0) }
     if phase != .running {
       phase = .stopped
       timers.removeAll()
       if tasks.isEmpty { return nil }
-      return 0
+      return (0, false)
     }
     isSleeping = true
     guard let due = timers.earliest() else {
       wakesAt = .max
-      return -1
+      return (-1, false)
     }
     wakesAt = due
     let current = now()
     guard due > current else {
       isSleeping = false
-      return 0
+      return (0, true)
     }
-    return Int64(clamping: due - current)
+    return (Int64(clamping: due - current), true)
   }
 }

@@ -5,6 +5,7 @@ typealias ThreadIdentifier = UInt
 enum LaneWork: Sendable {
   case job(UnownedJob)
   case closure(@Sendable () -> Void)
+  case runnable(any LaneRunnable)
 }
 
 /// What the threads of a loop agree on, under its lock: who leads, what waits, who is free.
@@ -33,11 +34,15 @@ struct LoopState: Sendable {
   private(set) var threads = 0
   /// The threads that wait for something to do.
   private(set) var idle: [Parker] = []
+  /// Whether the leader is inside a task, and may lose the lead.
+  var isInTask = false
   /// Whether a thread watches the leader.
   private(set) var hasWatchdog = false
-  /// Whether the watchdog's timer runs.
-  var isWatching = false
+  /// When the leader is to arm the watchdog's timer again, so that it does not run out while tasks come and go.
+  private var rearmsAt: UInt64 = 0
   let maximumThreads: Int
+  /// How long, in nanoseconds, a task keeps the lead at least; at most it is twice as long.
+  static let patience: UInt64 = 1_000_000
   let maximumIdle: Int
 
   init(maximumThreads: Int, maximumIdle: Int = 4) {
@@ -88,9 +93,12 @@ struct LoopState: Sendable {
   }
 
   /// A leader is about to run a task: sees to it that somebody watches.
-  mutating func watch() -> WatchAction {
-    guard !isWatching, phase != .stopped else { return .none }
-    isWatching = true
+  ///
+  /// The timer is armed for twice the time after which it is armed again. So when it runs out inside a task, that task
+  /// began before the last moment to arm it, and has been going on for at least half of the timer's time.
+  mutating func watch(now: UInt64) -> WatchAction {
+    guard now >= rearmsAt || !hasWatchdog, phase != .stopped else { return .none }
+    rearmsAt = now + LoopState.patience
     if hasWatchdog { return .arm }
     hasWatchdog = true
     if let parker = idle.popLast() { return .wakeAsWatchdog(parker) }
@@ -101,16 +109,20 @@ struct LoopState: Sendable {
   /// The watchdog takes the leader's place.
   mutating func takeOver(_ thread: ThreadIdentifier) {
     leader = thread
+    isInTask = false
     hasWatchdog = false
-    isWatching = false
+    rearmsAt = 0
   }
+
+  /// The timer has run out outside of any task: the next one arms it.
+  mutating func timerRanOut() { rearmsAt = 0 }
 
   /// A thread that could not be started is given back.
   mutating func threadFailedToStart(asWatchdog: Bool) {
     threads -= 1
     if asWatchdog {
       hasWatchdog = false
-      isWatching = false
+      rearmsAt = 0
     } else {
       leader = nil
     }
@@ -152,7 +164,6 @@ struct LoopState: Sendable {
   /// The watchdog ends with the loop.
   mutating func watchdogEnded() {
     hasWatchdog = false
-    isWatching = false
     threads -= 1
   }
 }

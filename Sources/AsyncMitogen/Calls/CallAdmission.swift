@@ -37,6 +37,7 @@ struct CallAdmission: Sendable {
   }
 
   private struct Running: Sendable {
+    var identifier: Identifier
     var key: Key?
     var chain: String?
     var task: Task<Void, Never>?
@@ -49,14 +50,16 @@ struct CallAdmission: Sendable {
   /// How many chains are remembered that have failed.
   static let failedChainLimit = 4_096
 
-  private var running: [Identifier: Running] = [:]
-  private var byKey: [Key: Identifier] = [:]
+  private var running: [Running?] = []
+  private var freeSlots: [Int] = []
   private var waiting = JobQueue<Waiting>()
   private var chains: [String: Chain] = [:]
   private var failedChains = JobQueue<String>()
   /// Calls that nobody waits for any more, and that wait themselves.
   private var abandoned: Set<Key> = []
-  private var next: Identifier = 1
+  private var started: UInt64 = 0
+  /// How many calls run.
+  private(set) var runningCount = 0
   private(set) var waitingCount = 0
   private(set) var waitingBytes = 0
   private(set) var isClosed = false
@@ -66,9 +69,6 @@ struct CallAdmission: Sendable {
     self.waitingLimit = max(0, waitingLimit)
     self.waitingBytesLimit = waitingBytesLimit
   }
-
-  /// How many calls run.
-  var runningCount: Int { running.count }
 
   /// How many chains are known: they have a call, or have failed.
   var chainCount: Int { chains.count }
@@ -92,7 +92,7 @@ struct CallAdmission: Sendable {
   }
 
   private mutating func admitToRun(_ message: Message, _ chain: String?) -> Decision {
-    guard running.count >= runningLimit else { return .start(start(message, chain)) }
+    guard runningCount >= runningLimit else { return .start(start(message, chain)) }
     if let refusal = queueRefusal(message) {
       if let chain { endOfChainCall(chain) }
       return .refused(refusal)
@@ -104,8 +104,11 @@ struct CallAdmission: Sendable {
 
   /// A call has ended; returns those that may start now.
   mutating func finished(_ identifier: Identifier, failure: [UInt8]?) -> [Start] {
-    guard let ended = running.removeValue(forKey: identifier) else { return [] }
-    if let key = ended.key, byKey[key] == identifier { byKey[key] = nil }
+    guard let slot = slot(of: identifier), let ended = running[slot].take() else { return [] }
+    freeSlots.append(slot)
+    runningCount -= 1
+    // The usual case: nothing waits for this one.
+    if ended.chain == nil, waiting.isEmpty { return [] }
     var starts: [Start] = []
     if let chain = ended.chain {
       if let failure, chains[chain]?.failure == nil { fail(chain, with: failure) }
@@ -116,7 +119,7 @@ struct CallAdmission: Sendable {
         endOfChainCall(chain)
       }
     }
-    while running.count < runningLimit, let first = waiting.popFirst() {
+    while runningCount < runningLimit, let first = waiting.popFirst() {
       forgetWaiting(first.message)
       starts.append(start(first.message, first.chain))
     }
@@ -125,20 +128,21 @@ struct CallAdmission: Sendable {
 
   /// The task of a call that was started; true if it is to be cancelled at once.
   mutating func setTask(_ task: Task<Void, Never>, of identifier: Identifier) -> Bool {
-    guard running[identifier] != nil else { return false }
-    running[identifier]?.task = task
-    return running[identifier]?.isCancelled == true
+    guard let slot = slot(of: identifier) else { return false }
+    running[slot]?.task = task
+    return running[slot]?.isCancelled == true
   }
 
   /// Nobody waits for a call any more; returns its task, if it has one by now.
   mutating func cancel(_ key: Key) -> Task<Void, Never>? {
-    guard let identifier = byKey[key] else {
+    // Looked for one by one: cancelling is rare, and starting is not.
+    guard let slot = running.firstIndex(where: { $0?.key == key }) else {
       // It may wait; more than can wait are not remembered.
       if waitingCount > abandoned.count { abandoned.insert(key) }
       return nil
     }
-    running[identifier]?.isCancelled = true
-    return running[identifier]?.task
+    running[slot]?.isCancelled = true
+    return running[slot]?.task
   }
 
   /// Whether a call was abandoned while it waited; it need not run then.
@@ -161,19 +165,27 @@ struct CallAdmission: Sendable {
     for chain in chains.keys.sorted() {
       while let message = chains[chain]?.waiting.popFirst() { messages.append(message) }
     }
-    for identifier in running.keys { running[identifier]?.isCancelled = true }
+    for slot in running.indices { running[slot]?.isCancelled = true }
     (waitingCount, waitingBytes) = (0, 0)
-    return (running.values.compactMap(\.task), messages)
+    return (running.compactMap { $0?.task }, messages)
   }
 
   // MARK: inside
 
+  private func slot(of identifier: Identifier) -> Int? {
+    let slot = Int(identifier & 0xffff_ffff)
+    return slot < running.count && running[slot]?.identifier == identifier ? slot : nil
+  }
+
   private mutating func start(_ message: Message, _ chain: String?) -> Start {
-    let identifier = next
-    next += 1
+    // The slot in the lower half; what came before in that slot has another upper half.
+    started += 1
+    let slot = freeSlots.popLast() ?? running.count
+    let identifier = started << 32 | UInt64(slot)
     let key = message.replyTo == .none ? nil : Key(source: message.source, replyTo: message.replyTo)
-    running[identifier] = Running(key: key, chain: chain)
-    if let key { byKey[key] = identifier }
+    let call = Running(identifier: identifier, key: key, chain: chain)
+    if slot == running.count { running.append(call) } else { running[slot] = call }
+    runningCount += 1
     return Start(identifier: identifier, message: message, chain: chain, failure: chain.flatMap { chains[$0]?.failure })
   }
 

@@ -112,16 +112,31 @@ struct ReceivedCall {
 
 /// The arguments of a call, taken one after the other.
 struct CallArguments {
-  private let node: Unpickled.Node
+  private let message: Message
+  /// Where the next argument lies in the payload, while all so far could be read there.
+  private var position: Int?
+  /// The arguments, once they have had to be parsed.
+  private var parsed: Unpickled.Node?
   private let userInfo: [CodingUserInfoKey: any Sendable]
   private var index = 0
 
-  init(_ node: Unpickled.Node, userInfo: [CodingUserInfoKey: any Sendable]) {
-    self.node = node
+  init(_ message: Message, at position: Int?, userInfo: [CodingUserInfoKey: any Sendable]) {
+    self.message = message
+    self.position = position
     self.userInfo = userInfo
   }
 
   mutating func next<Argument: Decodable>(_ type: Argument.Type) throws -> Argument {
+    if var next = position {
+      if let value = PickleScalar.read(type, message.payload, at: &next) {
+        position = next
+        index += 1
+        return value
+      }
+      position = nil
+    }
+    let node = try parsed ?? ReceivedCall(message).arguments
+    parsed = node
     guard node.isSequence, index < node.count else {
       throw StreamError("invalid message: argument \(index + 1) is missing")
     }

@@ -147,8 +147,7 @@ extension Router {
     let id = context.id
     return try await PendingReply.perform(
       Message(destination: id, handle: .callFunction, encoding: .pickle, payload: request), respondent: id,
-      port: self, timeout: timeout
-    ) { [weak self] handle in self?.cancelCall(in: id, handle) }
+      router: self, timeout: timeout, isCall: true)
   }
 
   /// Tells a context that nobody waits for a call any more; one that does not know what that means is not told.

@@ -112,13 +112,17 @@ final class Dispatcher: Sendable {
   }
 
   private func invoke(_ message: Message) async throws -> [UInt8] {
+    if let (invocation, position) = ClosureCalls.shared.find(message.payload) {
+      return try await invocation.invoke(CallArguments(message, at: position, userInfo: userInfo))
+    }
     let call = try ReceivedCall(message)
     if call.module == CallRequest.closureModule {
       guard let className = call.className, let offset = UInt(call.function, radix: 16),
         let type = InvocationCache.shared.type(named: className),
         let address = FunctionValue.address(offset: offset), let invocation = type.make(code: address)
       else { throw CallTargetError(target: "a closure", reason: "this program is of another build") }
-      return try await invocation.invoke(CallArguments(call.arguments, userInfo: userInfo))
+      ClosureCalls.shared.remember(message.payload, invocation)
+      return try await invocation.invoke(CallArguments(message, at: nil, userInfo: userInfo))
     }
     if call.module == CallRequest.proxyConnectTarget.module, call.function == CallRequest.proxyConnectTarget.function {
       return try await ProxyConnector.connect(call.keywords, router: router, userInfo: userInfo)
@@ -180,9 +184,11 @@ enum CallPreview {
   case plain
   case chained
 
+  private static let core = Array(CallRequest.forgetChainTarget.module.utf8)
+
   /// A call without a chain, of anything but Mitogen's core, begins with a mark, none, and its module.
   init(_ payload: [UInt8]) {
-    let core = Array(CallRequest.forgetChainTarget.module.utf8)
+    let core = CallPreview.core
     guard payload.count > 9 + core.count, payload[0] == 0x80, payload[2] == 0x28, payload[3] == 0x4e,
       payload[4] == 0x58
     else {

@@ -96,7 +96,7 @@ private final class ChildProcessMain: Sendable {
       let greeting = "\(BootstrapDialogue.image)\(ImageIdentity.own.text)\n\(BootstrapDialogue.ready)\n"
       do {
         for reader in readers { try reader.start() }
-        try router.assumeIsolated { router in
+        try router.enter { router in
           router.parentEnded = { [self] _ in beginEnd(isOrphan: true) }
           try router.attachParent(transport, greeting: Array(greeting.utf8))
         }
@@ -154,7 +154,7 @@ private final class ChildProcessMain: Sendable {
     }
     // Behind what was just posted.
     broker.enqueue { [self] in
-      router.assumeIsolated { $0.flushParent { _exit(0) } }
+      router.enter { $0.flushParent { _exit(0) } }
       _ = broker.schedule(after: .seconds(2)) { _exit(0) }
     }
   }

@@ -5,6 +5,7 @@ struct HandlerTable: Sendable {
   /// What hears the messages of a handle.
   enum Action: Sendable {
     case closure(@Sendable (Message) -> Void)
+    case reply(PendingReply)
     /// One of the router's own, which also hears which link the message came in on.
     case router(@Sendable (isolated Router, Message, LinkIdentifier?) -> Void)
   }
@@ -17,7 +18,6 @@ struct HandlerTable: Sendable {
   }
 
   private var entries: [Handle: Entry] = [:]
-  private var byRespondent: [ContextID: Set<Handle>] = [:]
   private var nextHandle = Handle.firstDynamic.rawValue
 
   /// How many handles are registered.
@@ -38,20 +38,13 @@ struct HandlerTable: Sendable {
     entries[handle] = Entry(
       persists: registration.persists, respondent: registration.respondent, policy: registration.policy,
       action: action)
-    if let respondent = registration.respondent { byRespondent[respondent, default: []].insert(handle) }
     return handle
   }
 
   /// Removes a handle; says whether it was there.
   @discardableResult
   mutating func remove(_ handle: Handle) -> Bool {
-    guard let entry = entries.removeValue(forKey: handle) else { return false }
-    if let respondent = entry.respondent, byRespondent[respondent]?.remove(handle) != nil,
-      byRespondent[respondent]?.isEmpty == true
-    {
-      byRespondent[respondent] = nil
-    }
-    return true
+    entries.removeValue(forKey: handle) != nil
   }
 
   enum Delivery: Sendable {
@@ -62,28 +55,28 @@ struct HandlerTable: Sendable {
   /// What is to be done with a message for this context; a handler for one message is removed with it.
   ///
   /// - Parameter sender: The context at the other end of the link that the message came in on; nil if it is our own.
-  mutating func deliver(_ message: Message, from sender: ContextID?) -> Delivery {
+  mutating func deliver(_ message: Message, from sender: @autoclosure () -> ContextID?) -> Delivery {
     guard let entry = entries[message.handle] else { return .refuse(DeadReason.invalidHandle) }
     if let respondent = entry.respondent, !message.isDead, message.source != respondent {
       return .refuse(DeadReason.unexpectedContext)
     }
-    if let policy = entry.policy, !policy(message, sender) { return .refuse(DeadReason.refusedByPolicy) }
+    if let policy = entry.policy, !policy(message, sender()) { return .refuse(DeadReason.refusedByPolicy) }
     if !entry.persists { remove(message.handle) }
     return .act(entry.action)
   }
 
   /// Removes and returns what waits for messages of a context that is gone.
   mutating func removeWaiting(for respondent: ContextID) -> [(handle: Handle, action: Action)] {
-    guard let handles = byRespondent[respondent] else { return [] }
-    return removeAll(handles)
+    // All are looked at: contexts end seldom, and handles come and go with each call.
+    removeAll(entries.filter { $0.value.respondent == respondent }.keys.sorted())
   }
 
   /// Removes and returns everything.
-  mutating func removeAll() -> [(handle: Handle, action: Action)] { removeAll(Set(entries.keys)) }
+  mutating func removeAll() -> [(handle: Handle, action: Action)] { removeAll(entries.keys.sorted()) }
 
-  private mutating func removeAll(_ handles: Set<Handle>) -> [(handle: Handle, action: Action)] {
+  private mutating func removeAll(_ handles: [Handle]) -> [(handle: Handle, action: Action)] {
     var removed: [(handle: Handle, action: Action)] = []
-    for handle in handles.sorted() {
+    for handle in handles {
       guard let entry = entries[handle] else { continue }
       remove(handle)
       removed.append((handle, entry.action))

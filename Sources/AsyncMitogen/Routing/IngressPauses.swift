@@ -65,17 +65,17 @@ extension Router {
     }
     if !pauses.hasWaiting(for: egress) { watchProgress(of: egress) }
     if pauses.pause(ingress, for: egress) {
-      streams[ingress]?.assumeIsolated { $0.pauseReading(true) }
+      streams[ingress]?.enter { $0.pauseReading(true) }
     }
   }
 
   private func watchProgress(of egress: LinkIdentifier) {
     guard let stream = streams[egress] else { return }
-    let before = stream.assumeIsolated { $0.writtenBytes }
+    let before = stream.enter { $0.writtenBytes }
     _ = loop.schedule(after: IngressPauses.patience) { [weak self] in
-      self?.assumeIsolated { router in
+      self?.enter { router in
         guard let stream = router.streams[egress] else { return }
-        let (written, pending) = stream.assumeIsolated { ($0.writtenBytes, $0.pendingBytes) }
+        let (written, pending) = stream.enter { ($0.writtenBytes, $0.pendingBytes) }
         guard pending > IngressPauses.highWatermark else { return }
         guard written == before else { return router.watchProgress(of: egress) }
         router.resumeReading(router.pauses.stall(egress))
@@ -90,6 +90,6 @@ extension Router {
   }
 
   func resumeReading(_ links: [LinkIdentifier]) {
-    for link in links { streams[link]?.assumeIsolated { $0.pauseReading(false) } }
+    for link in links { streams[link]?.enter { $0.pauseReading(false) } }
   }
 }

@@ -49,6 +49,15 @@ struct OutgoingQueue: Sendable {
     isOpen = false
   }
 
+  /// Whether all that waits is one piece.
+  var isOnePiece: Bool { pieces.count - head == 1 }
+
+  /// As ``withPieces(limit:_:)``, for one piece.
+  mutating func withFirstPiece(_ body: (_ piece: [UInt8], _ offset: Int) -> Int) {
+    let taken = body(pieces[head], offset)
+    if taken > 0 { remove(taken) }
+  }
+
   /// Offers the first pieces, at most `limit`, to `body`, which returns how many bytes it has taken.
   mutating func withPieces(limit: Int = 16, _ body: (ArraySlice<[UInt8]>, _ offset: Int) -> Int) -> Int {
     guard !isEmpty else { return 0 }

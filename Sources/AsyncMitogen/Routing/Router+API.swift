@@ -49,7 +49,7 @@ extension Router {
     let number = nextObserver
     disconnectObservers[number] = continuation
     continuation.onTermination = { [weak self] _ in
-      self?.loop.enqueue { self?.assumeIsolated { $0.disconnectObservers[number] = nil } }
+      self?.loop.enqueue { self?.enter { $0.disconnectObservers[number] = nil } }
     }
     return stream
   }
@@ -73,7 +73,7 @@ extension Router {
 
   /// Sends a message and waits for the one that answers it.
   func request(_ message: Message, respondent: ContextID, timeout: Duration?) async throws -> Message {
-    try await PendingReply.perform(message, respondent: respondent, port: self, timeout: timeout, onAbandon: nil)
+    try await PendingReply.perform(message, respondent: respondent, router: self, timeout: timeout, isCall: false)
   }
 }
 

@@ -57,7 +57,7 @@ extension Router {
     let reader = launched.errorOutput.flatMap { output in
       broker.map { broker in
         LineReader(descriptor: output, poller: broker.core.poller) { [weak self] line in
-          self?.assumeIsolated { $0.childPrinted(line, link) }
+          self?.enter { $0.childPrinted(line, link) }
         }
       }
     }
@@ -66,19 +66,19 @@ extension Router {
       await withCheckedContinuation { continuation in
         children[link]?.connecting = { continuation.resume(returning: $0) }
         let timer = loop.schedule(after: timeout) { [weak self] in
-          self?.assumeIsolated { $0.abandon(link, .timedOut(name, timeout)) }
+          self?.enter { $0.abandon(link, .timedOut(name, timeout)) }
         }
         let loop = loop
         do {
           try reader?.start()
           try launched.process?.watch()
           launched.process?.onExit { [weak self] status in
-            self?.assumeIsolated { $0.childExited(link, status) }
+            self?.enter { $0.childExited(link, status) }
           }
-          try stream.assumeIsolated { stream in
+          try stream.enter { stream in
             try stream.start(dialogue: BootstrapDialogue()) { [weak self] result in
               loop.cancel(timer)
-              self?.assumeIsolated { $0.dialogueEnded(link, result) }
+              self?.enter { $0.dialogueEnded(link, result) }
             }
             stream.send(raw: launched.greeting)
           }
@@ -88,7 +88,7 @@ extension Router {
         }
       }
     } onCancel: {
-      loop.enqueue { [weak self] in self?.assumeIsolated { $0.abandon(link, .cancelled(name)) } }
+      loop.enqueue { [weak self] in self?.enter { $0.abandon(link, .cancelled(name)) } }
     }
     switch result {
     case .success: return context(id)
@@ -124,7 +124,7 @@ extension Router {
     error.lines = child.printed.lines
     error.route = [contextID]
     connecting(.failure(error))
-    streams[link]?.assumeIsolated { $0.close(.ended(isAtBoundary: true)) }
+    streams[link]?.enter { $0.close(.ended(isAtBoundary: true)) }
   }
 
   // MARK: what children print
@@ -185,8 +185,8 @@ extension Router {
     guard children[link] != nil, children[link]?.end == nil else { return }
     // A process of its own holds the other end: it is not the context.
     _ = loop.schedule(after: Router.exitPatience) { [weak self] in
-      self?.assumeIsolated { router in
-        router.streams[link]?.assumeIsolated { $0.close(.ended(isAtBoundary: true)) }
+      self?.enter { router in
+        router.streams[link]?.enter { $0.close(.ended(isAtBoundary: true)) }
       }
     }
   }

@@ -129,6 +129,7 @@ extension Router {
     let message = Message.dead(reason, destination: contextID, source: contextID, handle: waiting.handle)
     switch waiting.action {
     case .closure(let closure): closure(message)
+    case .reply(let pending): pending.finish(message)
     case .router(let action): action(self, message, nil)
     }
   }

@@ -10,7 +10,7 @@ extension Router {
       link: link, name: "parent", router: self, loop: loop, transport: transport,
       maximumMessageSize: configuration.maxMessageSize)
     streams[link] = stream
-    try stream.assumeIsolated { stream in
+    try stream.enter { stream in
       try stream.start()
       stream.send(raw: greeting)
     }
@@ -19,8 +19,8 @@ extension Router {
   /// Calls `body` once everything for the parent is written; at once if it is gone.
   func flushParent(_ body: @escaping @Sendable () -> Void) {
     guard let link = table.parentLink, let stream = streams[link] else { return body() }
-    stream.assumeIsolated { $0.flush() }
-    guard stream.assumeIsolated({ $0.pendingBytes }) > 0 else { return body() }
-    _ = loop.schedule(after: .milliseconds(1)) { [weak self] in self?.assumeIsolated { $0.flushParent(body) } }
+    stream.enter { $0.flush() }
+    guard stream.enter({ $0.pendingBytes }) > 0 else { return body() }
+    _ = loop.schedule(after: .milliseconds(1)) { [weak self] in self?.enter { $0.flushParent(body) } }
   }
 }

@@ -16,7 +16,7 @@ extension Router {
     if !isEnding {
       isEnding = true
       for (link, child) in children.sorted(by: { $0.key < $1.key }) { endChild(link, child) }
-      _ = loop.schedule(after: timeout) { [weak self] in self?.assumeIsolated { $0.killChildren() } }
+      _ = loop.schedule(after: timeout) { [weak self] in self?.enter { $0.killChildren() } }
     }
     if !children.isEmpty { await withCheckedContinuation { endWaiters.append($0) } }
     finish()
@@ -49,7 +49,7 @@ extension Router {
       }
     } onCancel: {
       loop.enqueue { [weak self] in
-        self?.assumeIsolated { router in
+        self?.enter { router in
           for waiter in router.shutdownWaiters.removeValue(forKey: context.id) ?? [] { waiter.resume() }
         }
       }
@@ -61,14 +61,14 @@ extension Router {
   /// Closes the link to a neighbour at once; its context sees that and ends. Mitogen's `disconnect`.
   public func disconnect(_ context: Context) {
     guard let link = table.link(to: context.id), table.links[link]?.remote == context.id else { return }
-    streams[link]?.assumeIsolated { $0.close(.ended(isAtBoundary: true)) }
+    streams[link]?.enter { $0.close(.ended(isAtBoundary: true)) }
   }
 
   /// Closes the links to all children. Mitogen's `disconnect_all`.
   public func disconnectAll() {
     let parent = table.parentLink
     for (link, stream) in streams.sorted(by: { $0.key < $1.key }) where link != parent {
-      stream.assumeIsolated { $0.close(.ended(isAtBoundary: true)) }
+      stream.enter { $0.close(.ended(isAtBoundary: true)) }
     }
   }
 
@@ -76,7 +76,7 @@ extension Router {
     if child.connecting != nil { return abandon(link, .cancelled(child.name)) }
     guard child.isUp else { return }
     if child.process == nil {
-      streams[link]?.assumeIsolated { $0.close(.ended(isAtBoundary: true)) }
+      streams[link]?.enter { $0.close(.ended(isAtBoundary: true)) }
     } else {
       route(Message(destination: child.context, source: contextID, handle: .shutdown), from: nil)
     }

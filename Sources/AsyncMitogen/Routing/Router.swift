@@ -4,7 +4,7 @@ internal import Synchronization
 ///
 /// An actor on its broker's loop. Mitogen's `Router`, `RouteMonitor` and the parent's half of its `Connection`s. Get one
 /// from ``withRouter(configuration:isolation:_:)``, or in a call from ``ExternalContext``.
-@safe public actor Router {
+@safe public actor Router: LaneActor, LaneRunnable {
   /// The executor of the broker's loop.
   public nonisolated let unownedExecutor: UnownedSerialExecutor
   /// The context that this router is in.
@@ -90,7 +90,7 @@ internal import Synchronization
   /// How many bytes wait to be written to the neighbour over which a context is reached; 0 if none is.
   public func pendingBytes(to context: Context) -> Int {
     guard let link = table.linkOrParent(to: context.id), let stream = streams[link] else { return 0 }
-    return stream.assumeIsolated { $0.pendingBytes }
+    return stream.enter { $0.pendingBytes }
   }
 
   /// The contexts that have been started from here or announced from below, and are there now.
@@ -112,8 +112,12 @@ internal import Synchronization
       defer { outbox.isScheduled = true }
       return !outbox.isScheduled
     }
-    if schedules { loop.enqueue { self.assumeIsolated { $0.drainOutbox() } } }
+    if schedules { loop.enqueue(self) }
   }
+
+  nonisolated var isOnLane: Bool { loop.holdsLane }
+
+  nonisolated func runOnLane() { enter { $0.drainOutbox() } }
 
   private func drainOutbox() {
     let messages = outbox.withLock { outbox in
@@ -151,7 +155,7 @@ internal import Synchronization
       return refuse(
         message, DeadReason.stalled(message.destination, limit: IngressPauses.highWatermark), isUnreachable: true)
     }
-    let pending = stream.assumeIsolated { stream in
+    let pending = stream.enter { stream in
       stream.send(message)
       return stream.pendingBytes
     }
@@ -159,8 +163,11 @@ internal import Synchronization
   }
 
   private func deliver(_ message: Message, from ingress: LinkIdentifier?) {
-    let sender = ingress.flatMap { table.links[$0]?.remote }
-    switch handlers.withLock({ $0.deliver(message, from: sender) }) {
+    let delivery = handlers.withLock { handlers in
+      handlers.deliver(message, from: ingress.flatMap { table.links[$0]?.remote })
+    }
+    switch delivery {
+    case .act(.reply(let pending)): pending.finish(message)
     case .act(.closure(let closure)): closure(message)
     case .act(.router(let action)): action(self, message, ingress)
     case .refuse(let reason): refuse(message, reason, isUnreachable: true)

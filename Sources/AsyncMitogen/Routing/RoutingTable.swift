@@ -33,7 +33,10 @@ struct RoutingTable: Sendable {
   static let maximumEgress = 65_536
 
   private(set) var links: [LinkIdentifier: Link] = [:]
-  private var routes: [ContextID: LinkIdentifier] = [:]
+  private var routes = RouteMap()
+  /// Links whose last message went to the same context as this one: its destination is noted already.
+  private var lastEgress: (link: LinkIdentifier, destination: ContextID)?
+  private var hasStamps = false
   private var nextLink: LinkIdentifier = 1
 
   init(
@@ -51,7 +54,7 @@ struct RoutingTable: Sendable {
   var parentID: ContextID? { parentIDs.first }
 
   /// The link to the nearest parent.
-  var parentLink: LinkIdentifier? { parentID.flatMap { routes[$0] } }
+  private(set) var parentLink: LinkIdentifier?
 
   /// The link over which exactly this context is reached.
   func link(to context: ContextID) -> LinkIdentifier? { routes[context] }
@@ -76,6 +79,8 @@ struct RoutingTable: Sendable {
   mutating func openLink(_ link: LinkIdentifier, to remote: ContextID, stampedAuthority: ContextID? = nil) {
     links[link] = Link(remote: remote, stampedAuthority: stampedAuthority, reachable: [remote])
     routes[remote] = link
+    if remote == parentID { parentLink = link }
+    if stampedAuthority != nil { hasStamps = true }
   }
 
   /// Adds the link to a neighbour.
@@ -86,11 +91,16 @@ struct RoutingTable: Sendable {
   }
 
   /// Gives what comes in on a link an authority of its own.
-  mutating func stamp(_ link: LinkIdentifier, authority: ContextID?) { links[link]?.stampedAuthority = authority }
+  mutating func stamp(_ link: LinkIdentifier, authority: ContextID?) {
+    links[link]?.stampedAuthority = authority
+    hasStamps = links.values.contains { $0.stampedAuthority != nil }
+  }
 
   /// Removes a link; returns the contexts that can no longer be reached, in order of their numbers.
   mutating func removeLink(_ link: LinkIdentifier) -> [ContextID] {
     guard let removed = links.removeValue(forKey: link) else { return [] }
+    if parentLink == link { parentLink = nil }
+    lastEgress = nil
     let lost = removed.reachable.filter { routes[$0] == link }.sorted()
     for context in lost { routes[context] = nil }
     return lost
@@ -151,7 +161,10 @@ struct RoutingTable: Sendable {
   }
 
   /// The link to the parent is gone on purpose: this context is a root from now on.
-  mutating func becomeRoot() { parentIDs = [] }
+  mutating func becomeRoot() {
+    parentIDs = []
+    parentLink = nil
+  }
 
   // MARK: routing
 
@@ -177,8 +190,11 @@ struct RoutingTable: Sendable {
       let sourceLink = message.source == message.authority ? authorityLink : routes[message.source] ?? parent
       guard sourceLink == ingress else { return .drop(log: impostor("src_id", message.source, ingress)) }
       comesFromParentSide = sourceLink == parent
-      if let stamped = links[ingress]?.stampedAuthority { message.authority = stamped }
-      noteEgress(message.destination, ingress)
+      if hasStamps, let stamped = links[ingress]?.stampedAuthority { message.authority = stamped }
+      if lastEgress?.link != ingress || lastEgress?.destination != message.destination {
+        noteEgress(message.destination, ingress)
+        lastEgress = (ingress, message.destination)
+      }
     }
     if message.destination == contextID { return .deliver }
     // What comes from above for a context that is not below goes nowhere: sent back up it would circle.

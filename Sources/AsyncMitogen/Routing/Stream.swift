@@ -2,7 +2,7 @@
 ///
 /// Mitogen's `Stream` with its `MitogenProtocol`. It enters the router directly, once for what one wake-up brought: an
 /// `AsyncStream` between the two would cost about a microsecond for each message.
-@safe actor Stream: ReadinessHandler {
+@safe actor Stream: ReadinessHandler, LaneActor, LaneRunnable {
   nonisolated let unownedExecutor: UnownedSerialExecutor
   /// The link's name in the router's table.
   nonisolated let link: LinkIdentifier
@@ -10,7 +10,7 @@
   nonisolated let name: String
 
   private let router: Router
-  private let loop: any EventLoop
+  private nonisolated let loop: any EventLoop
   private let transport: any Transport
   private var decoder: FrameDecoder
   private var outgoing = OutgoingQueue()
@@ -39,6 +39,10 @@
     self.transport = transport
     decoder = FrameDecoder(limit: maximumMessageSize)
   }
+
+  nonisolated var isOnLane: Bool { loop.holdsLane }
+
+  nonisolated func runOnLane() { enter { $0.flush() } }
 
   /// How many bytes wait to be written. Mitogen's `pending_bytes`.
   var pendingBytes: Int { outgoing.count }
@@ -72,7 +76,7 @@
   private func scheduleFlush() {
     guard !isFlushScheduled, !isBlocked else { return }
     isFlushScheduled = true
-    loop.enqueueAtEndOfTurn { self.assumeIsolated { $0.flush() } }
+    loop.enqueueAtEndOfTurn(self)
   }
 
   /// Writes what can be written now.
@@ -80,13 +84,7 @@
     isFlushScheduled = false
     guard !isClosed else { return }
     while !outgoing.isEmpty {
-      var result = TransportResult.wouldBlock
-      _ = outgoing.withPieces { pieces, offset in
-        result = transport.write(pieces, offset: offset)
-        if case .bytes(let count) = result { return count }
-        return 0
-      }
-      switch result {
+      switch writeOnce() {
       case .bytes(let count): writtenBytes += UInt64(count)
       case .wouldBlock:
         setBlocked(true)
@@ -101,6 +99,24 @@
     reportPending()
   }
 
+  private func writeOnce() -> TransportResult {
+    var result = TransportResult.wouldBlock
+    if outgoing.isOnePiece {
+      outgoing.withFirstPiece { piece, offset in
+        result = transport.write(piece, offset: offset)
+        if case .bytes(let count) = result { return count }
+        return 0
+      }
+      return result
+    }
+    _ = outgoing.withPieces { pieces, offset in
+      result = transport.write(pieces, offset: offset)
+      if case .bytes(let count) = result { return count }
+      return 0
+    }
+    return result
+  }
+
   private func setBlocked(_ blocked: Bool) {
     guard isBlocked != blocked else { return }
     isBlocked = blocked
@@ -109,7 +125,7 @@
 
   private func reportPending() {
     let (pending, link) = (outgoing.count, link)
-    router.assumeIsolated { $0.streamIsPending(link, pending) }
+    router.enter { $0.streamIsPending(link, pending) }
   }
 
   // MARK: receiving
@@ -128,7 +144,7 @@
     transport.setInterest(interest)
   }
 
-  nonisolated func ready(_ readiness: Readiness) { assumeIsolated { $0.handle(readiness) } }
+  nonisolated func ready(_ readiness: Readiness) { enter { $0.handle(readiness) } }
 
   private func handle(_ readiness: Readiness) {
     guard !isClosed else { return }
@@ -178,7 +194,7 @@
     swap(&batch, &received)
     let link = link
     let messages = batch
-    router.assumeIsolated { router in
+    router.enter { router in
       for message in messages { router.receive(message, from: link) }
     }
     guard received.isEmpty else { return }
@@ -220,7 +236,7 @@
       done(.failure(.ended(lines: dialogue?.lines ?? [])))
     }
     let link = link
-    router.assumeIsolated { $0.streamEnded(link, reason) }
+    router.enter { $0.streamEnded(link, reason) }
   }
 }
 

@@ -9,12 +9,18 @@ protocol Transport: AnyObject, Sendable {
   func read(_ first: UnsafeMutableRawBufferPointer, _ second: UnsafeMutableRawBufferPointer) -> TransportResult
   /// Writes the pieces, the first from `offset` on; how many bytes, or why none.
   func write(_ pieces: ArraySlice<[UInt8]>, offset: Int) -> TransportResult
+  /// Writes one piece from `offset` on.
+  func write(_ piece: [UInt8], offset: Int) -> TransportResult
   /// Starts telling `handler` when something can be read or written.
   func start(_ handler: any ReadinessHandler) throws
   /// Changes what `handler` is told.
   func setInterest(_ interest: Readiness)
   /// Ends the transport in both directions. Calling it again has no effect.
   func close()
+}
+
+extension Transport {
+  func write(_ piece: [UInt8], offset: Int) -> TransportResult { write([piece][...], offset: offset) }
 }
 
 /// How reading or writing went.
@@ -62,6 +68,15 @@ final class DescriptorTransport: Transport {
         }
       }
       return unsafe amt_write(output.number, vectors.baseAddress, Int32(vectors.count), outputIsSocket ? 1 : 0)
+    }
+    return result(count, atEnd: .wouldBlock)
+  }
+
+  func write(_ piece: [UInt8], offset: Int) -> TransportResult {
+    guard outputIsSocket else { return write([piece][...], offset: offset) }
+    let count = unsafe piece.withUnsafeBytes { bytes in
+      let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset...])
+      return unsafe amt_send(output.number, rest.baseAddress, rest.count)
     }
     return result(count, atEnd: .wouldBlock)
   }

@@ -14,7 +14,13 @@ public struct PickleDecoder: Sendable {
   /// - Throws: ``StreamError`` if the bytes are no pickle or hold what is not data, `DecodingError` if they hold another
   ///   type, and what `init(from:)` initializers throw.
   public func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws -> Value {
-    try Unpickled(bytes).root.decode(type, userInfo: userInfo)
+    if bytes.count < 16, bytes.starts(with: PickleWriter.beginning) {
+      var position = PickleWriter.beginning.count
+      if let value = PickleScalar.read(type, bytes, at: &position), position == bytes.count - 1, bytes[position] == 0x2e {
+        return value
+      }
+    }
+    return try Unpickled(bytes).root.decode(type, userInfo: userInfo)
   }
 }
 

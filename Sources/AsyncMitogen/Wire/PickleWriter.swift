@@ -14,6 +14,9 @@ struct PickleWriter {
   /// How long a call error's text may be, in characters: Mitogen refuses longer ones.
   static let callErrorLimit = 9_999
 
+  /// How our streams begin.
+  static let beginning: [UInt8] = [0x80, 0x02]
+
   // MARK: streams
 
   mutating func begin() {

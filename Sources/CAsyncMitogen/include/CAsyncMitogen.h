@@ -41,6 +41,8 @@ int amt_pipe(int descriptors[2], int nonblocking);
 int amt_set_nonblocking(int descriptor, int nonblocking);
 // Writes what is gathered; never raises SIGPIPE, which Swift's write and writev would.
 ssize_t amt_write(int descriptor, const struct iovec *pieces, int count, int is_socket);
+// As amt_write, of one piece to a socket.
+ssize_t amt_send(int descriptor, const void *bytes, size_t size);
 // Reads into one place or two.
 ssize_t amt_read(int descriptor, void *first, size_t first_size, void *second, size_t second_size);
 int amt_is_socket(int descriptor);
