@@ -38,5 +38,5 @@ extension Select: CustomStringConvertible, CustomReflectable {
 
 extension SelectEvent: CustomStringConvertible {
   /// The context and the receiver; not the element, which may be secret.
-  public var description: String { "SelectEvent(context \(context), \(receiver))" }
+  public var description: String { "SelectEvent(context \(contextID), \(receiver))" }
 }
