@@ -45,23 +45,31 @@ extension Context {
   /// Calls a function in this context; its result comes to the receiver. Mitogen's `Context.call_async`.
   ///
   /// What cannot be sent is thrown by the receiver too. The function is cancelled when the receiver is closed or let go
-  /// before the result has come.
+  /// before the result has come, and when the time is up; the receiver throws a ``TimeoutError`` then.
   public func callAsync<each Argument: Transferable, Result: Transferable>(
-    _ arguments: repeat each Argument, function: @escaping @Sendable @concurrent (repeat each Argument) async throws -> Result
+    _ arguments: repeat each Argument, timeout: Duration? = nil,
+    function: @escaping @Sendable @concurrent (repeat each Argument) async throws -> Result
   ) -> Receiver<Result> {
-    startCall { try CallRequest.closure(Invocation(function: function), chain: nil, repeat each arguments) }
+    startCall(timeout: timeout) {
+      try CallRequest.closure(Invocation(function: function), chain: nil, repeat each arguments)
+    }
   }
 
   /// As the other `callAsync`, for functions that return nothing.
   public func callAsync<each Argument: Transferable>(
-    _ arguments: repeat each Argument, function: @escaping @Sendable @concurrent (repeat each Argument) async throws -> Void
+    _ arguments: repeat each Argument, timeout: Duration? = nil,
+    function: @escaping @Sendable @concurrent (repeat each Argument) async throws -> Void
   ) -> Receiver<Void> {
-    startCall { try CallRequest.closure(VoidInvocation(function: function), chain: nil, repeat each arguments) }
+    startCall(timeout: timeout) {
+      try CallRequest.closure(VoidInvocation(function: function), chain: nil, repeat each arguments)
+    }
   }
 
   /// Calls a function that is known by name; its result comes to the receiver.
-  public func callAsync<Function: RemoteFunction>(_ function: Function) -> Receiver<Function.Result> {
-    startCall { try CallRequest.function(function, chain: nil) }
+  public func callAsync<Function: RemoteFunction>(
+    _ function: Function, timeout: Duration? = nil
+  ) -> Receiver<Function.Result> {
+    startCall(timeout: timeout) { try CallRequest.function(function, chain: nil) }
   }
 
   /// Calls a function in this context whose result nobody waits for. Mitogen's `Context.call_no_reply`.
@@ -70,7 +78,8 @@ extension Context {
   ///
   /// - Throws: ``UnsupportedFunctionError`` or an encoding error; nothing is known of the call itself.
   public func callNoReply<each Argument: Transferable>(
-    _ arguments: repeat each Argument, function: @escaping @Sendable @concurrent (repeat each Argument) async throws -> Void
+    _ arguments: repeat each Argument,
+    function: @escaping @Sendable @concurrent (repeat each Argument) async throws -> Void
   ) throws {
     try postCall(CallRequest.closure(VoidInvocation(function: function), chain: nil, repeat each arguments))
   }
@@ -85,16 +94,18 @@ extension Context {
       Message(destination: id, handle: .callFunction, encoding: .pickle, payload: request))
   }
 
-  func startCall<Result: Sendable & Decodable>(_ request: () throws -> [UInt8]) -> Receiver<Result> {
-    startCall(coder: .reply(router: router), request)
+  func startCall<Result: Sendable & Decodable>(
+    timeout: Duration? = nil, _ request: () throws -> [UInt8]
+  ) -> Receiver<Result> {
+    startCall(coder: .reply(router: router), timeout, request)
   }
 
-  func startCall(_ request: () throws -> [UInt8]) -> Receiver<Void> {
-    startCall(coder: .emptyReply(router: router), request)
+  func startCall(timeout: Duration? = nil, _ request: () throws -> [UInt8]) -> Receiver<Void> {
+    startCall(coder: .emptyReply(router: router), timeout, request)
   }
 
   private func startCall<Result: Sendable>(
-    coder: ElementCoder<Result>, _ request: () throws -> [UInt8]
+    coder: ElementCoder<Result>, _ timeout: Duration?, _ request: () throws -> [UInt8]
   ) -> Receiver<Result> {
     let port: any MessagePort = router ?? UnboundPort.shared
     let receiver = Receiver<Result>(
@@ -103,7 +114,13 @@ extension Context {
     do {
       let router = try requireRouter()
       let payload = try request()
-      receiver.onAbandon { [id] in router.cancelCall(in: id, handle) }
+      let timer = timeout.map { timeout in
+        CallTimer(
+          stop: router.schedule(after: timeout) { [id, weak queue = receiver.core.queue] in
+            queue?.close(.failed(TimeoutError("a reply from context \(id)", timeout: timeout)))
+          })
+      }
+      receiver.onAbandon { [id] in withExtendedLifetime(timer) { router.cancelCall(in: id, handle) } }
       router.post(
         Message(destination: id, handle: .callFunction, replyTo: handle, encoding: .pickle, payload: payload))
     } catch {
@@ -125,7 +142,8 @@ extension Router {
     try CallReply.check(try await reply(to: request, in: context, timeout), router: self)
   }
 
-  private nonisolated func reply(to request: [UInt8], in context: Context, _ timeout: Duration?) async throws -> Message {
+  private nonisolated func reply(to request: [UInt8], in context: Context, _ timeout: Duration?) async throws -> Message
+  {
     let id = context.id
     return try await PendingReply.perform(
       Message(destination: id, handle: .callFunction, encoding: .pickle, payload: request), respondent: id,
@@ -155,6 +173,15 @@ extension Router {
     guard let handle else { return answer(false) }
     post(Message(destination: context, handle: .capabilities, replyTo: handle))
   }
+}
+
+/// Stops a call's timer when nothing waits for it any more: the receiver lets go of it with its first message.
+private final class CallTimer: Sendable {
+  private let stop: @Sendable () -> Void
+
+  init(stop: @escaping @Sendable () -> Void) { self.stop = stop }
+
+  deinit { stop() }
 }
 
 /// Which contexts are of our kind, as far as it has been asked; bounded.
