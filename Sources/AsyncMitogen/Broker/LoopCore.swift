@@ -209,6 +209,7 @@ final class LoopCore: @unchecked Sendable {
         laneHolder.store(0, ordering: .relaxed)
         return true
       }
+      if timeout.nanoseconds != 0, timeout.disarms { _ = amt_timerfd_arm(watchdogTimer.number, 0) }
       // Awake: what handlers enqueue needs nobody to be woken for it.
       poller.poll(nanoseconds: timeout.nanoseconds) {
         if timeout.nanoseconds != 0 { state.withLock { $0.isSleeping = false } }
@@ -288,25 +289,27 @@ final class LoopCore: @unchecked Sendable {
 
 extension LoopState {
   /// How long the leader may sleep, in nanoseconds, negative for ever; nil if the loop has ended and nothing is left.
-  fileprivate mutating func pollTimeout(now: () -> UInt64) -> (nanoseconds: Int64, hasTimers: Bool)? {
-    if !lane.isEmpty || !tasks.isEmpty && canRunTasks { return (0, timers.count > 0) }
+  fileprivate mutating func pollTimeout(now: () -> UInt64) -> (
+    nanoseconds: Int64, hasTimers: Bool, disarms: Bool
+  )? {
+    if !lane.isEmpty || !tasks.isEmpty && canRunTasks { return (0, timers.count > 0, false) }
     if phase != .running {
       phase = .stopped
       timers.removeAll()
       if tasks.isEmpty { return nil }
-      return (0, false)
+      return (0, false, false)
     }
     isSleeping = true
     guard let due = timers.earliest() else {
       wakesAt = .max
-      return (-1, false)
+      return (-1, false, disarmsBeforeSleep())
     }
     wakesAt = due
     let current = now()
     guard due > current else {
       isSleeping = false
-      return (0, true)
+      return (0, true, false)
     }
-    return (Int64(clamping: due - current), true)
+    return (Int64(clamping: due - current), true, disarmsBeforeSleep())
   }
 }

@@ -40,6 +40,11 @@ struct LoopState: Sendable {
   private(set) var hasWatchdog = false
   /// When the leader is to arm the watchdog's timer again, so that it does not run out while tasks come and go.
   private var rearmsAt: UInt64 = 0
+  private var lastTaskAt: UInt64 = 0
+  /// Whether the last two tasks came one soon after the other.
+  private var isBusy = false
+  /// What is soon, in nanoseconds.
+  private static let busyInterval: UInt64 = 200_000
   let maximumThreads: Int
   /// How long, in nanoseconds, a task keeps the lead at least; at most it is twice as long.
   static let patience: UInt64 = 1_000_000
@@ -97,6 +102,8 @@ struct LoopState: Sendable {
   /// The timer is armed for twice the time after which it is armed again. So when it runs out inside a task, that task
   /// began before the last moment to arm it, and has been going on for at least half of the timer's time.
   mutating func watch(now: UInt64) -> WatchAction {
+    isBusy = now &- lastTaskAt < LoopState.busyInterval
+    lastTaskAt = now
     guard now >= rearmsAt || !hasWatchdog, phase != .stopped else { return .none }
     rearmsAt = now + LoopState.patience
     if hasWatchdog { return .arm }
@@ -116,6 +123,16 @@ struct LoopState: Sendable {
 
   /// The timer has run out outside of any task: the next one arms it.
   mutating func timerRanOut() { rearmsAt = 0 }
+
+  /// The leader is about to sleep: says whether the timer is to be disarmed.
+  ///
+  /// Where one task follows another it goes on running, and is armed again in time. After a task on its own it would
+  /// wake the watchdog for nothing, which costs more than two system calls.
+  mutating func disarmsBeforeSleep() -> Bool {
+    guard !isBusy, rearmsAt != 0 else { return false }
+    rearmsAt = 0
+    return true
+  }
 
   /// A thread that could not be started is given back.
   mutating func threadFailedToStart(asWatchdog: Bool) {
