@@ -153,11 +153,13 @@ final class LoopCore: @unchecked Sendable {
       case .park: break
       }
       parker.park()
-      guard state.withLock({ state in
-        guard state.phase == .stopped else { return true }
-        state.idleEnded()
-        return false
-      }) else { return }
+      guard
+        state.withLock({ state in
+          guard state.phase == .stopped else { return true }
+          state.idleEnded()
+          return false
+        })
+      else { return }
     }
   }
 
@@ -208,7 +210,9 @@ final class LoopCore: @unchecked Sendable {
         return true
       }
       // Awake: what handlers enqueue needs nobody to be woken for it.
-      poller.poll(nanoseconds: timeout.nanoseconds) { if timeout.nanoseconds != 0 { state.withLock { $0.isSleeping = false } } }
+      poller.poll(nanoseconds: timeout.nanoseconds) {
+        if timeout.nanoseconds != 0 { state.withLock { $0.isSleeping = false } }
+      }
       if timeout.hasTimers { runTimers() }
       runLane(start)
       laneHolder.store(0, ordering: .relaxed)
@@ -221,13 +225,13 @@ final class LoopCore: @unchecked Sendable {
   }
 
   private func run(_ work: LaneWork, _ start: ThreadStart) {
-      switch work {
-      case .closure(let closure): closure()
-      case .runnable(let runnable): runnable.runOnLane()
-      case .job(let job):
-        // The face is alive: whoever enqueued the job kept it.
-        if let lane = start.lane { unsafe job.runSynchronously(on: lane.asUnownedSerialExecutor()) }
-      }
+    switch work {
+    case .closure(let closure): closure()
+    case .runnable(let runnable): runnable.runOnLane()
+    case .job(let job):
+      // The face is alive: whoever enqueued the job kept it.
+      if let lane = start.lane { unsafe job.runSynchronously(on: lane.asUnownedSerialExecutor()) }
+    }
   }
 
   private func runEndOfTurn(_ start: ThreadStart) {

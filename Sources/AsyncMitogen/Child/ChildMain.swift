@@ -57,6 +57,7 @@ private final class ChildProcessMain: Sendable {
   private static let orphanPatience = Duration.milliseconds(20)
   /// How long an orphan waits for its own children, which see their links close, before it kills them.
   private static let orphanChildPatience = Duration.milliseconds(50)
+  private static let orphanLimit = Duration.milliseconds(200)
 
   init(_ configuration: ChildConfiguration) throws {
     self.configuration = configuration
@@ -128,6 +129,11 @@ private final class ChildProcessMain: Sendable {
       if isOrphan { return endOrphan() }
       return
     }
+    // Whatever blocks or hangs here, this process ends: the lane always runs.
+    let limit =
+      isOrphan
+      ? ChildProcessMain.orphanLimit : ChildProcessMain.callPatience + router.shutdownTimeout + .seconds(1)
+    _ = broker.schedule(after: limit) { _exit(75) }
     Task(executorPreference: broker.taskExecutor) { [self] in
       if isOrphan {
         await router.disconnectAll()
@@ -143,7 +149,7 @@ private final class ChildProcessMain: Sendable {
 
   /// Whatever happens, an orphan is gone soon.
   private func endOrphan() {
-    _ = broker.schedule(after: ChildProcessMain.orphanChildPatience + ChildProcessMain.orphanPatience) { _exit(0) }
+    _ = broker.schedule(after: ChildProcessMain.orphanLimit) { _exit(75) }
   }
 
   /// Sends what has been printed and what waits, and ends.

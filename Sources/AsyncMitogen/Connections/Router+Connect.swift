@@ -1,6 +1,6 @@
 internal import CAsyncMitogen
-internal import Synchronization
 internal import Glibc
+internal import Synchronization
 
 extension Router {
   /// Starts a context. Mitogen's `connect`; ``local(remoteName:debug:connectTimeout:profiling:unidirectional:via:)`` and
@@ -29,29 +29,47 @@ extension Router {
   ) throws -> (LaunchedChild, name: String) {
     guard let broker else { throw ConnectionError.failed(plan.path, "a simulated router starts no processes") }
     do {
-      let (ours, theirs) = try FileDescriptor.socketPair(nonblocking: false)
-      let (errorRead, errorWrite) = try FileDescriptor.pipe(nonblocking: false)
-      _ = amt_set_send_buffer(ours.number, 262_144)
-      _ = amt_set_send_buffer(theirs.number, 262_144)
-      let greeting = try childConfiguration(options, id).greeting()
-      let added = plan.environment.map { "\($0.key)=\($0.value)" }
-      let environment = HostFacts.environment.filter { variable in
-        !plan.environment.keys.contains { variable.hasPrefix($0 + "=") }
-      }
-      let process = try ChildProcess(
-        path: plan.path, arguments: plan.arguments, environment: environment + added, input: theirs, output: theirs,
-        error: errorWrite, poller: broker.core.poller)
-      let transport = DescriptorTransport(
-        input: ours, output: ours, poller: broker.core.poller, keepsAlive: true)
-      let launched = LaunchedChild(
-        process: process, transport: transport, errorOutput: errorRead, greeting: greeting)
-      return (launched, method.contextName(processID: process.processID))
+      return try launchOnce(plan, method, options, id, broker)
+    } catch let error as SystemError where error.code == EMFILE {
+      // The soft limit is a default for programs that use select; this one does not.
+      _ = amt_raise_descriptor_limit()
     } catch let error as SystemError {
-      let text = unsafe String(cString: strerror(error.code))
-      var failure = ConnectionError.failed(plan.path, "Child start failed: [Errno \(error.code)] \(text)")
-      if error.code == EMFILE { failure.hint = "raise the limit of open files (ulimit -n)" }
-      throw failure
+      throw failure(plan, error)
     }
+    do {
+      return try launchOnce(plan, method, options, id, broker)
+    } catch let error as SystemError {
+      throw failure(plan, error)
+    }
+  }
+
+  private nonisolated func failure(_ plan: LaunchPlan, _ error: SystemError) -> ConnectionError {
+    let text = unsafe String(cString: strerror(error.code))
+    var failure = ConnectionError.failed(plan.path, "Child start failed: [Errno \(error.code)] \(text)")
+    if error.code == EMFILE { failure.hint = "raise the limit of open files (ulimit -Hn)" }
+    return failure
+  }
+
+  private nonisolated func launchOnce(
+    _ plan: LaunchPlan, _ method: some ConnectionMethod, _ options: ConnectionOptions, _ id: ContextID, _ broker: Broker
+  ) throws -> (LaunchedChild, name: String) {
+    let (ours, theirs) = try FileDescriptor.socketPair(nonblocking: false)
+    let (errorRead, errorWrite) = try FileDescriptor.pipe(nonblocking: false)
+    _ = amt_set_send_buffer(ours.number, 262_144)
+    _ = amt_set_send_buffer(theirs.number, 262_144)
+    let greeting = try childConfiguration(options, id).greeting()
+    let added = plan.environment.map { "\($0.key)=\($0.value)" }
+    let environment = HostFacts.environment.filter { variable in
+      !plan.environment.keys.contains { variable.hasPrefix($0 + "=") }
+    }
+    let process = try ChildProcess(
+      path: plan.path, arguments: plan.arguments, environment: environment + added, input: theirs, output: theirs,
+      error: errorWrite, poller: broker.core.poller)
+    let transport = DescriptorTransport(
+      input: ours, output: ours, poller: broker.core.poller, keepsAlive: true)
+    let launched = LaunchedChild(
+      process: process, transport: transport, errorOutput: errorRead, greeting: greeting)
+    return (launched, method.contextName(processID: process.processID))
   }
 
   nonisolated func childConfiguration(_ options: ConnectionOptions, _ id: ContextID) -> ChildConfiguration {

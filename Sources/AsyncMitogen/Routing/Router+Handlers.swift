@@ -114,7 +114,7 @@ extension Router {
     }
     let event = Disconnect(context: Context(router: self, id: context, name: name), detail: detail)
     for observer in disconnectObservers.values { observer.yield(event) }
-    for waiter in shutdownWaiters.removeValue(forKey: context) ?? [] { waiter.resume() }
+    for waiter in (shutdownWaiters.removeValue(forKey: context) ?? [:]).values { waiter.resume() }
     names.withLock { $0.remove(context) }
   }
 

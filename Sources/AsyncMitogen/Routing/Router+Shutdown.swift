@@ -42,15 +42,17 @@ extension Router {
       loop.schedule(after: shutdownTimeout) { [weak process] in process?.signal(SIGKILL) }
     }
     route(Message(destination: context.id, source: contextID, handle: .shutdown), from: nil)
+    nextObserver += 1
+    let ticket = nextObserver
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         guard isReachable(context.id) else { return continuation.resume() }
-        shutdownWaiters[context.id, default: []].append(continuation)
+        shutdownWaiters[context.id, default: [:]][ticket] = continuation
       }
     } onCancel: {
       loop.enqueue { [weak self] in
         self?.enter { router in
-          for waiter in router.shutdownWaiters.removeValue(forKey: context.id) ?? [] { waiter.resume() }
+          router.shutdownWaiters[context.id]?.removeValue(forKey: ticket)?.resume()
         }
       }
     }

@@ -33,7 +33,7 @@ internal import Synchronization
   var nextObserver: UInt64 = 0
   var isEnding = false
   var endWaiters: [CheckedContinuation<Void, Never>] = []
-  var shutdownWaiters: [ContextID: [CheckedContinuation<Void, Never>]] = [:]
+  var shutdownWaiters: [ContextID: [UInt64: CheckedContinuation<Void, Never>]] = [:]
   var isAllocatingBlock = false
   var blockWaiters: [CheckedContinuation<Void, Never>] = []
   /// What is done when the link to the parent ends; the child's process ends then.
@@ -176,7 +176,8 @@ internal import Synchronization
 
   /// Tells whoever waits that a message could not be delivered. A dead message never causes another.
   private func refuse(_ message: Message, _ reason: String, isUnreachable: Bool) {
-    Router.log.debug("\(message): \(reason)")
+    // Of a log record that cannot be delivered none is made: it could not be delivered either.
+    if message.handle != .forwardLog { Router.log.debug("\(message): \(reason)") }
     if message.replyTo != .none, !message.isDead {
       route(.dead(reason, destination: message.source, source: contextID, handle: message.replyTo), from: nil)
     } else if !isUnreachable, !message.isDead {
