@@ -85,7 +85,7 @@ final class ChildProcess: ReadinessHandler {
     _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
   ) -> Result {
     let copies = unsafe strings.map { unsafe strdup($0) } + [nil]
-    defer { for unsafe copy in unsafe copies { unsafe free(copy) } }
+    defer { for index in unsafe copies.indices { unsafe free(copies[index]) } }
     return unsafe copies.withUnsafeBufferPointer { buffer in
       // Never empty: it ends with nil.
       guard let base = buffer.baseAddress else { preconditionFailure("an array with an element has storage") }
