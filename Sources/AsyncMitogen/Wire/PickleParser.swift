@@ -427,7 +427,9 @@ struct PickleParser {
             depths[index] = max(depths[index], depths[child] + 1)
             guard weights[index] <= limit else { throw invalid("its parts refer to each other too often") }
           }
-          guard depths[index] <= PickleLimits.depth + 8 else { throw invalid("nested deeper than \(PickleLimits.depth)") }
+          guard depths[index] <= PickleLimits.depth + 8 else {
+            throw invalid("nested deeper than \(PickleLimits.depth)")
+          }
           states[index] = .done
           path.removeLast()
         }
