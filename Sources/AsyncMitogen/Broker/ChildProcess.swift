@@ -72,7 +72,8 @@ final class ChildProcess: ReadinessHandler {
     guard result != 0 else { return }
     poller.unregister(pidfd.number)
     // Reaped by somebody else, as a program that ignores SIGCHLD makes the kernel do: then how is not known.
-    let status: ExitStatus = result < 0 ? .exited(code: -1) : kind == 0 ? .exited(code: value) : .signalled(number: value)
+    let status: ExitStatus =
+      result < 0 ? .exited(code: -1) : kind == 0 ? .exited(code: value) : .signalled(number: value)
     let waiters = state.withLock { state in
       state.status = status
       defer { state.waiters = [] }
@@ -85,7 +86,7 @@ final class ChildProcess: ReadinessHandler {
     _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
   ) -> Result {
     let copies = unsafe strings.map { unsafe strdup($0) } + [nil]
-    defer { for unsafe copy in unsafe copies { unsafe free(copy) } }
+    defer { for index in unsafe copies.indices { unsafe free(copies[index]) } }
     return unsafe copies.withUnsafeBufferPointer { buffer in
       // Never empty: it ends with nil.
       guard let base = buffer.baseAddress else { preconditionFailure("an array with an element has storage") }

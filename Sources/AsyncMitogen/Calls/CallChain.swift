@@ -54,7 +54,8 @@ public struct CallChain: Sendable {
 
   /// Calls a function; its result comes to the receiver.
   public func callAsync<each Argument: Transferable, Result: Transferable>(
-    _ arguments: repeat each Argument, function: @escaping @Sendable @concurrent (repeat each Argument) async throws -> Result
+    _ arguments: repeat each Argument,
+    function: @escaping @Sendable @concurrent (repeat each Argument) async throws -> Result
   ) -> Receiver<Result> {
     context.startCall { try CallRequest.closure(Invocation(function: function), chain: id, repeat each arguments) }
   }
@@ -66,7 +67,8 @@ public struct CallChain: Sendable {
 
   /// Calls a function whose result nobody waits for; if it fails, later calls of the chain do.
   public func callNoReply<each Argument: Transferable>(
-    _ arguments: repeat each Argument, function: @escaping @Sendable @concurrent (repeat each Argument) async throws -> Void
+    _ arguments: repeat each Argument,
+    function: @escaping @Sendable @concurrent (repeat each Argument) async throws -> Void
   ) throws {
     try context.postCall(CallRequest.closure(VoidInvocation(function: function), chain: id, repeat each arguments))
   }

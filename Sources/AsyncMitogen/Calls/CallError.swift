@@ -154,7 +154,9 @@ enum CallReply {
 
   /// Throws what a reply holds, if it holds an error.
   static func check(_ message: Message, router: Router?) throws {
-    if message.isDead { throw ChannelError(dead: message, in: router?.contextID ?? .master, respondent: message.source) }
+    if message.isDead {
+      throw ChannelError(dead: message, in: router?.contextID ?? .master, respondent: message.source)
+    }
     // Only an error begins with the name of a class, or what is an error to Mitogen.
     guard message.payload.count > 2, message.payload[2] == 0x63, message.encoding != .binary else { return }
     let streams = try Unpickled.streams(message.payload)

@@ -68,7 +68,9 @@ final class Dispatcher: Sendable {
   }
 
   private func cancel(_ message: Message) {
-    guard !message.isDead, let number = UInt32(String(decoding: message.payload.prefix(16), as: UTF8.self)) else { return }
+    guard !message.isDead, let number = UInt32(String(decoding: message.payload.prefix(16), as: UTF8.self)) else {
+      return
+    }
     let key = CallAdmission.Key(source: message.source, replyTo: Handle(rawValue: number))
     admission.withLock { $0.cancel(key) }?.cancel()
   }

@@ -48,7 +48,9 @@ final class RemoteFunctionCache: Sendable {
   func find(module: String, function: String) -> (any RemoteFunction.Type)? {
     let name = module + "." + function
     if let type = types.withLock({ $0[name] }) { return type }
-    guard let type = resolve(module, function.split(separator: ".", omittingEmptySubsequences: false)) else { return nil }
+    guard let type = resolve(module, function.split(separator: ".", omittingEmptySubsequences: false)) else {
+      return nil
+    }
     types.withLock { types in
       if types.count < RemoteFunctionCache.limit { types[name] = type }
     }

@@ -75,7 +75,9 @@ final class PendingReply: Sendable {
     let (isFirst, waiter) = state.withLock { state -> (Bool, Waiter) in
       guard !state.isFinished else { return unsafe (false, Waiter(continuation: nil)) }
       state.isFinished = true
-      if let continuation = unsafe state.continuation.take() { return (true, unsafe Waiter(continuation: continuation)) }
+      if let continuation = unsafe state.continuation.take() {
+        return (true, unsafe Waiter(continuation: continuation))
+      }
       state.result = result
       return unsafe (true, Waiter(continuation: nil))
     }

@@ -217,7 +217,8 @@ extension Router {
     for context in table.removeLink(link) {
       let reason =
         context == neighbour
-        ? detail : neighbour.map { "its way led through context \($0)" + (detail.map { ", which is gone: " + $0 } ?? "") }
+        ? detail
+        : neighbour.map { "its way led through context \($0)" + (detail.map { ", which is gone: " + $0 } ?? "") }
       contextIsGone(context, detail: reason, tellParent: !isParent)
     }
     if isParent {

@@ -139,7 +139,8 @@ extension Router {
   private func answerAllocateID(_ message: Message) {
     guard let block = allocator.allocateBlock() else {
       return route(
-        .dead("no context identifiers are left", destination: message.source, source: contextID, handle: message.replyTo),
+        .dead(
+          "no context identifiers are left", destination: message.source, source: contextID, handle: message.replyTo),
         from: nil)
     }
     var writer = PickleWriter()

@@ -48,7 +48,9 @@ extension Sender {
   }
 
   /// The context that it sends to.
-  public var context: Context { (flow.port as? Router)?.context(contextID) ?? Context(router: nil, id: contextID, name: nil) }
+  public var context: Context {
+    (flow.port as? Router)?.context(contextID) ?? Context(router: nil, id: contextID, name: nil)
+  }
 }
 
 extension Channel {

@@ -23,7 +23,8 @@ public struct RouterConfiguration: Sendable {
   /// Makes a configuration.
   public init(
     maxMessageSize: Int = 128 << 20, unidirectional: Bool = false, debug: Bool = false, profiling: Bool = false,
-    shutdownTimeout: Duration? = nil, poolSize: Int = 16, maxConcurrentCalls: Int = 1_024, maxQueuedCalls: Int = 65_536, broker: Broker? = nil
+    shutdownTimeout: Duration? = nil, poolSize: Int = 16, maxConcurrentCalls: Int = 1_024, maxQueuedCalls: Int = 65_536,
+    broker: Broker? = nil
   ) {
     self.maxMessageSize = max(0, min(maxMessageSize, Int(UInt32.max)))
     self.unidirectional = unidirectional

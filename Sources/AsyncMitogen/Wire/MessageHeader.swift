@@ -42,10 +42,11 @@ struct MessageHeader: Hashable, Sendable {
   func write(to buffer: UnsafeMutableRawBufferPointer) {
     precondition(buffer.count >= MessageHeader.size)
     unsafe buffer.storeBytes(of: encoding.rawValue.bigEndian, toByteOffset: 0, as: UInt16.self)
-    let words = [
-      destination.rawValue, source.rawValue, authority.rawValue, handle.rawValue, replyTo.rawValue,
-      UInt32(truncatingIfNeeded: length),
-    ] as InlineArray<6, UInt32>
+    let words =
+      [
+        destination.rawValue, source.rawValue, authority.rawValue, handle.rawValue, replyTo.rawValue,
+        UInt32(truncatingIfNeeded: length),
+      ] as InlineArray<6, UInt32>
     for index in words.indices {
       unsafe buffer.storeBytes(of: words[index].bigEndian, toByteOffset: 2 + 4 * index, as: UInt32.self)
     }

@@ -4,7 +4,7 @@
 /// ``PickleParser``, and not changed from then on.
 final class PickleArena: Sendable {
   enum Kind: UInt8, Sendable {
-    case none, false_, true_, integer, bigInteger, float
+    case none, `false`, `true`, integer, bigInteger, float
     /// Text and bytes: `first` is where they begin, `second` how many bytes they take.
     case string, bytes
     /// Bytes that are written as text of as many characters.
@@ -153,7 +153,7 @@ struct Unpickled: Sendable {
       return Int(bitPattern: UInt(entry.first) | UInt(entry.second) << 32)
     }
 
-    var boolean: Bool? { kind == .true_ ? true : kind == .false_ ? false : nil }
+    var boolean: Bool? { kind == .true ? true : kind == .false ? false : nil }
 
     var double: Double? {
       guard kind == .float else { return nil }
@@ -183,8 +183,8 @@ struct Unpickled: Sendable {
     var value: PickledValue {
       switch kind {
       case .none: return .none
-      case .false_: return .bool(false)
-      case .true_: return .bool(true)
+      case .false: return .bool(false)
+      case .true: return .bool(true)
       case .integer: return .integer(integer ?? 0)
       case .bigInteger: return .bigInteger(Array(range))
       case .float: return .float(double ?? 0)
@@ -217,7 +217,7 @@ struct Unpickled: Sendable {
     var typeName: String {
       switch kind {
       case .none: "None"
-      case .true_, .false_: "bool"
+      case .true, .false: "bool"
       case .integer, .bigInteger: "int"
       case .float: "float"
       case .string: "str"

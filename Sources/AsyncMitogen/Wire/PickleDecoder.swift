@@ -16,7 +16,8 @@ public struct PickleDecoder: Sendable {
   public func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws -> Value {
     if bytes.count < 16, bytes.starts(with: PickleWriter.beginning) {
       var position = PickleWriter.beginning.count
-      if let value = PickleScalar.read(type, bytes, at: &position), position == bytes.count - 1, bytes[position] == 0x2e {
+      if let value = PickleScalar.read(type, bytes, at: &position), position == bytes.count - 1, bytes[position] == 0x2e
+      {
         return value
       }
     }
@@ -197,7 +198,8 @@ private final class PickleKeyedDecoding<Key: CodingKey>: KeyedDecodingContainerP
   func superDecoder() throws -> any Decoder {
     let key = PickleKey("super")
     guard let found = find(key) else {
-      throw DecodingError.keyNotFound(key, .init(codingPath: codingPath, debugDescription: "no value for the superclass"))
+      throw DecodingError.keyNotFound(
+        key, .init(codingPath: codingPath, debugDescription: "no value for the superclass"))
     }
     return decoder(found, key)
   }

@@ -38,7 +38,9 @@ extension PickleWriter {
     func cast<Known>(to type: Known.Type) -> Known {
       unsafe withUnsafeBytes(of: value) { unsafe $0.assumingMemoryBound(to: Known.self)[0] }
     }
-    if Value.self == Int.self { integer(cast(to: Int.self)) } else if Value.self == String.self {
+    if Value.self == Int.self {
+      integer(cast(to: Int.self))
+    } else if Value.self == String.self {
       string(cast(to: String.self))
     } else if Value.self == Bool.self {
       bool(cast(to: Bool.self))

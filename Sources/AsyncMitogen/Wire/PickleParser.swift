@@ -240,8 +240,8 @@ struct PickleParser {
         sharesContainers = true
         stack.append(top)
       case 0x4e: push(.none)
-      case 0x88: push(.true_)
-      case 0x89: push(.false_)
+      case 0x88: push(.true)
+      case 0x89: push(.false)
       case 0x4b: push(integer: Int(try octet()))  // BININT1
       case 0x4d: push(integer: try littleEndian(2))  // BININT2
       case 0x4a: push(integer: Int(Int32(truncatingIfNeeded: try littleEndian(4))))  // BININT
@@ -329,8 +329,8 @@ struct PickleParser {
   private mutating func pushTextInteger() throws(StreamError) {
     var digits = try lineText()
     // Protocol 0 writes truth values as numbers of two digits.
-    if digits == "00" { return push(.false_) }
-    if digits == "01" { return push(.true_) }
+    if digits == "00" { return push(.false) }
+    if digits == "01" { return push(.true) }
     if digits.hasSuffix("L") { digits.removeLast() }
     guard let value = Int(digits) else { throw invalid("no integer, or one beyond 64 bits as text") }
     push(integer: value)
@@ -427,7 +427,9 @@ struct PickleParser {
             depths[index] = max(depths[index], depths[child] + 1)
             guard weights[index] <= limit else { throw invalid("its parts refer to each other too often") }
           }
-          guard depths[index] <= PickleLimits.depth + 8 else { throw invalid("nested deeper than \(PickleLimits.depth)") }
+          guard depths[index] <= PickleLimits.depth + 8 else {
+            throw invalid("nested deeper than \(PickleLimits.depth)")
+          }
           states[index] = .done
           path.removeLast()
         }

@@ -148,7 +148,8 @@ struct PickleWriter {
 
   /// A call error; of a text that is too long for Mitogen the end is left out.
   mutating func callError(_ text: String) {
-    let isLong = text.utf8.count > PickleWriter.callErrorLimit && text.unicodeScalars.count > PickleWriter.callErrorLimit
+    let isLong =
+      text.utf8.count > PickleWriter.callErrorLimit && text.unicodeScalars.count > PickleWriter.callErrorLimit
     var kept = text
     if isLong {
       // Python counts scalars, not characters.
