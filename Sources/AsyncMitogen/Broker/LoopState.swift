@@ -20,8 +20,8 @@ struct LoopState: Sendable {
   }
 
   var phase = Phase.running
-  var lane = JobQueue<LaneWork>()
-  var tasks = JobQueue<UnownedJob>()
+  var lane = RingBuffer<LaneWork>()
+  var tasks = RingBuffer<UnownedJob>()
   var timers = TimerHeap()
 
   /// The thread that polls and holds the lane; nil before the first work and after the last.

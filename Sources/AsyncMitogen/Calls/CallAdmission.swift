@@ -32,7 +32,7 @@ struct CallAdmission: Sendable {
 
   private struct Chain: Sendable {
     var isRunning = false
-    var waiting = JobQueue<Message>()
+    var waiting = RingBuffer<Message>()
     var failure: [UInt8]?
   }
 
@@ -52,9 +52,9 @@ struct CallAdmission: Sendable {
 
   private var running: [Running?] = []
   private var freeSlots: [Int] = []
-  private var waiting = JobQueue<Waiting>()
+  private var waiting = RingBuffer<Waiting>()
   private var chains: [String: Chain] = [:]
-  private var failedChains = JobQueue<String>()
+  private var failedChains = RingBuffer<String>()
   /// Calls that nobody waits for any more, and that wait themselves.
   private var abandoned: Set<Key> = []
   private var started: UInt64 = 0

@@ -3,7 +3,9 @@ internal import Glibc
 
 /// A process on the same machine, of the same program. Mitogen's `local`.
 public struct LocalConnection: ConnectionMethod {
+  /// Mitogen's name of it.
   public static let methodName = "local"
+  /// The options that all methods have.
   public var options: ConnectionOptions
   /// The program to start in place of this one; it must link AsyncMitogen.
   public var path: String?
@@ -27,6 +29,7 @@ public struct LocalConnection: ConnectionMethod {
       environment: [AMT_CHILD_VARIABLE: "1"])
   }
 
+  /// The process identifier tells one from another.
   public func contextName(processID: Int32) -> String { "local.\(processID)" }
 
   /// What children are called in process listings.

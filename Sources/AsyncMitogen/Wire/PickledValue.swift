@@ -72,12 +72,19 @@ public enum PickledValue: Sendable, Hashable {
 extension PickledValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
   ExpressibleByFloatLiteral, ExpressibleByNilLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
+  /// Makes text.
   public init(stringLiteral value: String) { self = .string(value) }
+  /// Makes an integer.
   public init(integerLiteral value: Int) { self = .integer(value) }
+  /// Makes a truth value.
   public init(booleanLiteral value: Bool) { self = .bool(value) }
+  /// Makes a floating-point number.
   public init(floatLiteral value: Double) { self = .float(value) }
+  /// Makes `None`.
   public init(nilLiteral: ()) { self = .none }
+  /// Makes a list.
   public init(arrayLiteral elements: PickledValue...) { self = .list(elements) }
+  /// Makes a dictionary, in the order of the literal.
   public init(dictionaryLiteral elements: (PickledValue, PickledValue)...) {
     self = .dictionary(elements.map { Entry($0.0, $0.1) })
   }
