@@ -1,7 +1,10 @@
 /// The payload of a CALL_FUNCTION message: Mitogen's tuple of chain, module, class, function, arguments and keywords.
 enum CallRequest {
-  /// The module under which closures are called; the class is the name of their invocation's type.
-  static let closureModule = "swift"
+  /// How the modules begin under which closures are called.
+  static let closureModulePrefix = "swift:"
+  /// The module under which this program's closures are called, which names its build: the same offset means something
+  /// else in another one. The class is the name of their invocation's type.
+  static let closureModule = closureModulePrefix + ImageIdentity.own.digest
   /// Where Mitogen's parents ask contexts to start others.
   static let proxyConnectTarget = (module: "mitogen.parent", function: "_proxy_connect")
   /// Where Mitogen's callers make a chain forget its error.

@@ -118,11 +118,11 @@ final class Dispatcher: Sendable {
       return try await invocation.invoke(CallArguments(message, at: position, userInfo: userInfo))
     }
     let call = try ReceivedCall(message)
-    if call.module == CallRequest.closureModule {
-      guard let className = call.className, let offset = UInt(call.function, radix: 16),
+    if call.module.hasPrefix(CallRequest.closureModulePrefix) {
+      guard call.module == CallRequest.closureModule, let className = call.className, let offset = UInt(call.function, radix: 16),
         let type = InvocationCache.shared.type(named: className),
         let address = FunctionValue.address(offset: offset), let invocation = type.make(code: address)
-      else { throw CallTargetError(target: "a closure", reason: "this program is of another build") }
+      else { throw CallTargetError(target: "a closure", reason: "this program is of another build; call a RemoteFunction by its name instead") }
       ClosureCalls.shared.remember(message.payload, invocation)
       return try await invocation.invoke(CallArguments(message, at: nil, userInfo: userInfo))
     }

@@ -4,7 +4,7 @@ internal import Synchronization
 extension Router {
   /// How long children may take to end before they are killed.
   nonisolated var shutdownTimeout: Duration {
-    configuration.shutdownTimeout ?? (parentIDs.isEmpty ? .seconds(5) : .seconds(3))
+    parentIDs.isEmpty ? configuration.shutdownTimeout : min(configuration.shutdownTimeout, .seconds(3))
   }
 
   /// Ends every context below this one, and then the router itself: whoever still waits for a message gets a dead one.

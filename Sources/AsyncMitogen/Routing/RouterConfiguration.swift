@@ -9,22 +9,24 @@ public struct RouterConfiguration: Sendable {
   public var debug: Bool
   /// Whether children report where they spent their time; off by default.
   public var profiling: Bool
-  /// How long children may take to end before they are killed; nil for 5 s in a master and 3 s in a child.
-  public var shutdownTimeout: Duration?
+  /// How long children may take to end before they are killed: 5 s by default, and at most 3 s in children.
+  public var shutdownTimeout: Duration
   /// How many service methods run at once in each context, 16 by default.
   public var poolSize: Int
   /// How many calls run at once in each child, 1,024 by default; further ones wait in order.
   public var maxConcurrentCalls: Int
   /// How many calls may wait in each child, 65,536 by default; further ones fail.
   public var maxQueuedCalls: Int
+  /// Where machines keep this program between visits; nowhere by default. Local contexts need none.
+  public var cache: ImageCache
   /// The broker to use; nil for one of the router's own, which ends with it.
   public var broker: Broker?
 
   /// Makes a configuration.
   public init(
     maxMessageSize: Int = 128 << 20, unidirectional: Bool = false, debug: Bool = false, profiling: Bool = false,
-    shutdownTimeout: Duration? = nil, poolSize: Int = 16, maxConcurrentCalls: Int = 1_024, maxQueuedCalls: Int = 65_536,
-    broker: Broker? = nil
+    shutdownTimeout: Duration = .seconds(5), poolSize: Int = 16, maxConcurrentCalls: Int = 1_024,
+    maxQueuedCalls: Int = 65_536, cache: ImageCache = .none, broker: Broker? = nil
   ) {
     self.maxMessageSize = max(0, min(maxMessageSize, Int(UInt32.max)))
     self.unidirectional = unidirectional
@@ -34,6 +36,7 @@ public struct RouterConfiguration: Sendable {
     self.poolSize = max(1, poolSize)
     self.maxConcurrentCalls = max(1, maxConcurrentCalls)
     self.maxQueuedCalls = max(0, maxQueuedCalls)
+    self.cache = cache
     self.broker = broker
   }
 }

@@ -75,6 +75,7 @@ extension PublicSurface {
     configuration.debug = false
     configuration.profiling = false
     configuration.shutdownTimeout = .seconds(5)
+    configuration.cache = .none
     configuration.poolSize = 16
     return configuration
   }
