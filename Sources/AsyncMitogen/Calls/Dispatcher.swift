@@ -119,10 +119,7 @@ final class Dispatcher: Sendable {
     }
     let call = try ReceivedCall(message)
     if call.module.hasPrefix(CallRequest.closureModulePrefix) {
-      guard call.module == CallRequest.closureModule, let className = call.className, let offset = UInt(call.function, radix: 16),
-        let type = InvocationCache.shared.type(named: className),
-        let address = FunctionValue.address(offset: offset), let invocation = type.make(code: address)
-      else { throw CallTargetError(target: "a closure", reason: "this program is of another build; call a RemoteFunction by its name instead") }
+      let invocation = try closure(of: call)
       ClosureCalls.shared.remember(message.payload, invocation)
       return try await invocation.invoke(CallArguments(message, at: nil, userInfo: userInfo))
     }
@@ -137,6 +134,18 @@ final class Dispatcher: Sendable {
         reason: "this program has no RemoteFunction of that name")
     }
     return try await function.invoke(call.keywords, userInfo: userInfo)
+  }
+
+  private func closure(of call: ReceivedCall) throws -> any AnyInvocation {
+    guard call.module == CallRequest.closureModule else {
+      throw CallTargetError(
+        target: "a closure", reason: "this program is of another build; call a RemoteFunction by its name instead")
+    }
+    guard let className = call.className, let type = InvocationCache.shared.type(named: className),
+      let offset = UInt(call.function, radix: 16), let address = FunctionValue.address(offset: offset),
+      let invocation = type.make(code: address)
+    else { throw CallTargetError(target: "a closure", reason: "this program has none of that type or at that place") }
+    return invocation
   }
 
   private func reply(to message: Message, _ payload: [UInt8]) {
