@@ -24,7 +24,8 @@ struct ClosureTargetTests {
 
   @Test(arguments: [
     ("no such type", "1000"), ("12AsyncMitogen10InvocationVySiQPG", "zz"), ("12AsyncMitogen10InvocationVySiQPG", "0"),
-    ("12AsyncMitogen10InvocationVySiQPG", "7fffffffffffffff"), ("12AsyncMitogen10InvocationVySiQPG", "ffffffffffffffff"),
+    ("12AsyncMitogen10InvocationVySiQPG", "7fffffffffffffff"),
+    ("12AsyncMitogen10InvocationVySiQPG", "ffffffffffffffff"),
     ("12AsyncMitogen10InvocationVySiQPG", "3"), ("Si", "1000"), ("", ""),
   ])
   func `places that hold no function are refused`(className: String, function: String) async throws {
