@@ -1,0 +1,108 @@
+@testable import AsyncMitogen
+
+/// Two ends of a link in memory that reads and writes in pieces of any size, as a socket may.
+///
+/// Safe to share for the reason that its simulation is.
+final class SimulatedTransport: Transport, @unchecked Sendable {
+  private let loop: SimulatedLoop
+  private weak var peer: SimulatedTransport?
+  private weak var handler: (any ReadinessHandler)?
+  private var interest: Readiness = []
+  private var incoming: [UInt8] = []
+  private let capacity: Int
+  private(set) var isClosed = false
+  private var peerIsClosed = false
+  private var wasCut = false
+  private var isTellScheduled = false
+
+  private init(loop: SimulatedLoop) {
+    self.loop = loop
+    capacity = loop.simulation.random(40...4_000)
+  }
+
+  static func pair(_ first: SimulatedLoop, _ second: SimulatedLoop) -> (SimulatedTransport, SimulatedTransport) {
+    let (left, right) = (SimulatedTransport(loop: first), SimulatedTransport(loop: second))
+    left.peer = right
+    right.peer = left
+    return (left, right)
+  }
+
+  func read(_ first: UnsafeMutableRawBufferPointer, _ second: UnsafeMutableRawBufferPointer) -> TransportResult {
+    guard !isClosed else {
+      wasCut = false
+      return .end
+    }
+    guard !incoming.isEmpty else { return peerIsClosed ? .end : .wouldBlock }
+    let count = loop.simulation.random(1...min(incoming.count, first.count + second.count))
+    let inFirst = min(count, first.count)
+    unsafe first.copyBytes(from: incoming[..<inFirst])
+    if count > inFirst { unsafe second.copyBytes(from: incoming[inFirst..<count]) }
+    incoming.removeFirst(count)
+    peer?.tell()
+    tell()
+    return .bytes(count)
+  }
+
+  func write(_ pieces: ArraySlice<[UInt8]>, offset: Int) -> TransportResult {
+    guard !isClosed, let peer, !peer.isClosed else { return .end }
+    let free = peer.capacity - peer.incoming.count
+    guard free > 0 else { return .wouldBlock }
+    var bytes: [UInt8] = []
+    for (index, piece) in pieces.enumerated() where bytes.count < free {
+      bytes += index == 0 ? piece[offset...] : piece[...]
+    }
+    let count = loop.simulation.random(1...min(free, bytes.count))
+    peer.incoming += bytes[..<count]
+    peer.tell()
+    return .bytes(count)
+  }
+
+  func start(_ handler: any ReadinessHandler) {
+    self.handler = handler
+    interest = .readable
+    tell()
+  }
+
+  func setInterest(_ interest: Readiness) {
+    self.interest = interest
+    tell()
+  }
+
+  func close() {
+    guard !isClosed else { return }
+    isClosed = true
+    incoming = []
+    peer?.peerIsClosed = true
+    peer?.tell()
+  }
+
+  /// Breaks the link: both ends find it at its end.
+  func cut() {
+    close()
+    wasCut = true
+    tell()
+  }
+
+  /// What it is ready for now, as a poller that tells levels would say.
+  private var readiness: Readiness {
+    if isClosed { return wasCut ? [.readable] : [] }
+    var readiness: Readiness = []
+    if !incoming.isEmpty || peerIsClosed { readiness.insert(.readable) }
+    if let peer, peer.isClosed || peer.incoming.count < peer.capacity { readiness.insert(.writable) }
+    return readiness.intersection(interest)
+  }
+
+  private func tell() {
+    guard !isTellScheduled, handler != nil, !readiness.isEmpty else { return }
+    isTellScheduled = true
+    // Not at once: nothing on a real machine is.
+    _ = loop.schedule(after: .nanoseconds(loop.simulation.random(0...3) * 50_000)) { [weak self] in
+      guard let self else { return }
+      isTellScheduled = false
+      let readiness = readiness
+      guard !readiness.isEmpty, let handler else { return }
+      handler.ready(readiness)
+      tell()
+    }
+  }
+}
