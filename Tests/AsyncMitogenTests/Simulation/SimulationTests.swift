@@ -38,7 +38,8 @@ private final class Scenario: Sendable {
         try await body()
       } catch is ChannelError, is CancellationError, is TimeoutError, is ConnectionError {
         // Contexts end at random: whoever waits for them is told so.
-      } catch let error as CallError where error.typeName.hasSuffix("CallRefused")
+      } catch let error as CallError
+        where error.typeName.hasSuffix("CallRefused")
         || error.typeName.hasSuffix("CancellationError") || error.typeName.hasSuffix("ChannelError")
         || error.typeName.hasSuffix("TimeoutError")
       {
@@ -75,7 +76,9 @@ private final class Scenario: Sendable {
     for _ in 0..<simulation.random(2...8) {
       let contexts = state.withLock { $0.contexts }
       let parent = simulation.random(0...contexts.count - 1)
-      guard depths[parent] < 4, let (child, context) = try? await contexts[parent].startChild(simulation) else { continue }
+      guard depths[parent] < 4, let (child, context) = try? await contexts[parent].startChild(simulation) else {
+        continue
+      }
       depths.append(depths[parent] + 1)
       state.withLock { state in
         state.contexts.append(child)
@@ -226,7 +229,9 @@ struct SimulationTests {
     }
     for context in result.contexts {
       let name = "context \(context.router.contextID)"
-      if context.router.handlerCount != 0 { problems.append("\(name): \(context.router.handlerCount) handlers are left") }
+      if context.router.handlerCount != 0 {
+        problems.append("\(name): \(context.router.handlerCount) handlers are left")
+      }
       if let count = context.dispatcher?.runningCount, count > 0 { problems.append("\(name): \(count) calls run") }
       if context.router.flows.count != 0 { problems.append("\(name): \(context.router.flows.count) flows are left") }
     }
