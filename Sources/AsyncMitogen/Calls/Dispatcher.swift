@@ -105,6 +105,8 @@ final class Dispatcher: Sendable {
     } catch {
       let described = CallError(describing: error, in: router.contextID)
       let failure = CallReply.failure(described)
+      // Cancelled because this context ends: that the context is gone is what callers hear, as they do of the others.
+      if error is CancellationError, admission.withLock({ $0.isClosed }) { return failure }
       if message.replyTo == .none, start.chain == nil {
         Dispatcher.log.error("No-reply function call failed: \(described)")
       }

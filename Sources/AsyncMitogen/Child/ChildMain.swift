@@ -73,10 +73,13 @@ private final class ChildProcessMain: Sendable {
         debug: configuration.debug, profiling: configuration.profiling, poolSize: configuration.poolSize,
         maxConcurrentCalls: configuration.maximumConcurrentCalls, maxQueuedCalls: configuration.maximumQueuedCalls))
     dispatcher = Dispatcher(router: router, environment: ExternalContext(router: router))
-    let poller = broker.core.poller
+    let (poller, router, parent) = (broker.core.poller, router, configuration.parentIDs.first ?? .master)
     readers = [("stdout", standardStreams.printed), ("stderr", standardStreams.printedErrors)].map { name, descriptor in
       let logger = Logger(name)
-      return LineReader(descriptor: descriptor, poller: poller) { logger.info($0) }
+      return LineReader(descriptor: descriptor, poller: poller) { line in
+        if logger.isEnabled(.info) { return logger.info(line) }
+        router.post(Message(destination: parent, handle: .printed, payload: Array(line.utf8.prefix(2_048))))
+      }
     }
   }
 

@@ -18,6 +18,7 @@ extension Router {
       let (launched, name) = try launch(plan, method, options, id)
       return try await adopt(launched, id: id, name: name, timeout: options.connectTimeout)
     } catch var error as ConnectionError {
+      if error.route.isEmpty { error.route = [contextID] }
       error.command = error.command.isEmpty ? [plan.path] + plan.arguments.dropFirst() : error.command
       throw error
     }

@@ -140,6 +140,12 @@ extension Router {
     }
   }
 
+  /// A child tells what it printed, which its log leaves out.
+  func receivePrinted(_ message: Message, _ link: LinkIdentifier?) {
+    guard let link, !message.isDead, children[link]?.context == message.source else { return }
+    children[link]?.printed.append(String(decoding: message.payload.prefix(4_096), as: UTF8.self))
+  }
+
   /// A log record passes: if it is what a child of ours printed, it is remembered for the case that the child crashes.
   func notePrinted(_ message: Message, _ link: LinkIdentifier) {
     guard children[link]?.context == message.source, !message.isDead,

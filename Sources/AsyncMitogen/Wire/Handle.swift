@@ -65,6 +65,8 @@ extension Handle {
   public static let capabilities: Handle = 200
   /// Ours: tells a child that nobody waits for a call any more.
   public static let cancelCall: Handle = 201
+  /// Ours: tells a parent what a child printed, when the log does not, for the case that the child crashes.
+  public static let printed: Handle = 202
   /// As a reply address: the message is dead, and its payload is the reason.
   public static let isDead: Handle = 999
   /// The first handle that a router gives out.
