@@ -22,7 +22,8 @@ struct RouteMap: Sendable {
       }
       if index >= dense.count {
         guard newValue != nil else { return }
-        dense.append(contentsOf: repeatElement(0, count: max(64, index * 2) - dense.count))
+        let size = min(RouteMap.denseLimit, max(64, index * 2))
+        dense.append(contentsOf: repeatElement(0, count: size - dense.count))
       }
       dense[index] = Int32(newValue ?? 0)
     }

@@ -17,6 +17,14 @@ struct RoutingTable: Sendable {
     var egress: Set<ContextID> = []
     /// Too many destinations to remember: it hears of every end.
     var hearsOfAll = false
+
+    fileprivate mutating func note(_ destination: ContextID) {
+      guard !hearsOfAll else { return }
+      egress.insert(destination)
+      guard egress.count > RoutingTable.maximumEgress else { return }
+      hearsOfAll = true
+      egress = []
+    }
   }
 
   /// This context.
@@ -209,13 +217,8 @@ struct RoutingTable: Sendable {
   }
 
   private mutating func noteEgress(_ destination: ContextID, _ ingress: LinkIdentifier) {
-    guard let link = links[ingress], !link.hearsOfAll, !link.egress.contains(destination) else { return }
-    if link.egress.count >= RoutingTable.maximumEgress {
-      links[ingress]?.hearsOfAll = true
-      links[ingress]?.egress = []
-    } else {
-      links[ingress]?.egress.insert(destination)
-    }
+    // In place: a copy of the link would make each new destination copy all others.
+    links[ingress]?.note(destination)
   }
 
   private func isPrivileged(_ link: LinkIdentifier) -> Bool {

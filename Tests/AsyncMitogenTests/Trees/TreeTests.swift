@@ -136,7 +136,8 @@ struct TreeTests {
       let error = await #expect(throws: CallError.self) {
         try await first.call(second) { second in try await second.call { 1 } }
       }
-      let reason = "routing mode prevents forward of message from context \(first.id) to context \(second.id) via context 0"
+      let way = "from context \(first.id) to context \(second.id) via context 0"
+      let reason = "routing mode prevents forward of message \(way)"
       #expect(error?.message.contains(reason) == true)
       let parent = try await router.local()
       let (third, fourth) = (try await router.local(via: parent), try await router.local(via: parent))
