@@ -46,8 +46,8 @@ import Testing
   }
 
   @Test func `nothing, and every prefix of a call, is refused`() {
-    let whole: [UInt8] =
-      [0x80, 0x02, 0x28, 0x4e] + text(5) + [0x71, 0x00, 0x4e] + text(6) + [0x71, 0x01, 0x29, 0x7d, 0x74, 0x71, 0x02, 0x2e]
+    let names = text(5) + [0x71, 0x00, 0x4e] + text(6) + [0x71, 0x01]
+    let whole: [UInt8] = [0x80, 0x02, 0x28, 0x4e] + names + [0x29, 0x7d, 0x74, 0x71, 0x02, 0x2e]
     #expect(throws: Never.self) { try Unpickled(whole) }
     for count in whole.indices { #expect(throws: StreamError.self) { try Unpickled(Array(whole.prefix(count))) } }
   }
