@@ -40,7 +40,7 @@ struct PickleParser {
   private var marks: [Int] = []
   private var memo: [UInt32] = []
   private var sparseMemo: [UInt32: UInt32] = [:]
-  /// Whether a container is referred to from more than one place, so that there may be a cycle or an explosion.
+  /// Whether a container or a long text is referred to from more than one place: there may be a cycle or an explosion.
   private var sharesContainers = false
 
   init(_ input: [UInt8], globals: PickleGlobals) {
@@ -169,7 +169,6 @@ struct PickleParser {
         let moved = UInt32(members.count)
         // Twice as much room: each member moves a bounded number of times.
         let room = max(needed, value.third &* 2)
-        members.reserveCapacity(members.count + Int(room))
         for offset in 0..<value.second { members.append(members[Int(value.first + offset)]) }
         members.append(contentsOf: repeatElement(0, count: Int(room - value.second)))
         value.first = moved
@@ -209,7 +208,10 @@ struct PickleParser {
       found = sparseMemo[UInt32(slot)] ?? (slot < memo.count ? memo[slot] : nil)
     }
     guard let found else { throw invalid("a reference to nothing") }
-    switch values[Int(found)].kind {
+    let value = values[Int(found)]
+    switch value.kind {
+    // Each reference to text or bytes may become a copy.
+    case .string, .bytes, .latin1, .bigInteger: if value.second > 64 { sharesContainers = true }
     case .list, .tuple, .dictionary, .keywords, .context, .sender, .blob, .secret, .callError: sharesContainers = true
     default: break
     }
@@ -406,6 +408,14 @@ struct PickleParser {
     var states = [State](repeating: .new, count: values.count)
     var weights = [Int](repeating: 1, count: values.count)
     var depths = [Int](repeating: 0, count: values.count)
+    // How many bytes of text and the like there would be, if each reference were a copy.
+    let contentLimit = max(PickleLimits.expandedBytes, input.count * PickleLimits.expansion)
+    var contents = values.map { value in
+      switch value.kind {
+      case .string, .bytes, .latin1, .bigInteger: Int(value.second)
+      default: 0
+      }
+    }
     for root in roots {
       var path: [(index: Int, next: Int)] = [(Int(root), 0)]
       while let (index, next) = path.last {
@@ -424,8 +434,11 @@ struct PickleParser {
           for offset in children.indices {
             let child = Int(child(of: index, offset))
             weights[index] += weights[child]
+            contents[index] += contents[child]
             depths[index] = max(depths[index], depths[child] + 1)
-            guard weights[index] <= limit else { throw invalid("its parts refer to each other too often") }
+            guard weights[index] <= limit, contents[index] <= contentLimit else {
+              throw invalid("its parts refer to each other too often")
+            }
           }
           guard depths[index] <= PickleLimits.depth + 8 else {
             throw invalid("nested deeper than \(PickleLimits.depth)")

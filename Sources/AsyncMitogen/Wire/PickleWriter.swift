@@ -241,6 +241,8 @@ enum PickleLimits {
   /// times its bytes, whichever is more.
   static let expandedValues = 65_536
   static let expansion = 16
+  /// The same for the bytes of text and the like that is referred to again and again.
+  static let expandedBytes = 1 << 24
 
   static func tooDeep(_ value: Any) -> EncodingError {
     .invalidValue(value, .init(codingPath: [], debugDescription: "nested deeper than \(depth)"))
