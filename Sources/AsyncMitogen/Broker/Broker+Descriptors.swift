@@ -15,7 +15,7 @@ extension Broker {
     of descriptor: Int32, for interest: Readiness = .readable, keepsAlive: Bool = false
   ) throws -> AsyncStream<Readiness> {
     let source = DescriptorSource(descriptor: descriptor, interest: interest, poller: core.poller)
-    try core.poller.register(descriptor, interest: [], keepsAlive: keepsAlive, handler: source)
+    try source.register(keepsAlive: keepsAlive)
     return AsyncStream(unfolding: { await source.next() }, onCancel: { source.cancel() })
   }
 
@@ -29,7 +29,7 @@ extension Broker {
     from descriptor: Int32, chunkSize: Int = 65_536, keepsAlive: Bool = false
   ) throws -> AsyncStream<[UInt8]> {
     let source = DescriptorSource(descriptor: descriptor, interest: .readable, poller: core.poller)
-    try core.poller.register(descriptor, interest: [], keepsAlive: keepsAlive, handler: source)
+    try source.register(keepsAlive: keepsAlive)
     return AsyncStream(
       unfolding: {
         while await source.next() != nil {
@@ -59,8 +59,24 @@ extension Broker {
   }
 }
 
+/// What is registered for an iteration, which it does not keep: an iteration that is left, and not cancelled, just goes.
+private final class DescriptorWatch: ReadinessHandler {
+  private let source = Mutex<WeakSource?>(nil)
+
+  private struct WeakSource: Sendable {
+    weak let source: DescriptorSource?
+  }
+
+  func watch(_ source: DescriptorSource) {
+    let reference = WeakSource(source: source)
+    self.source.withLock { $0 = reference }
+  }
+
+  func ready(_ readiness: Readiness) { source.withLock { $0?.source }?.ready(readiness) }
+}
+
 /// Feeds one iteration over the readiness of a descriptor.
-private final class DescriptorSource: ReadinessHandler {
+private final class DescriptorSource: Sendable {
   private struct State {
     var ready: Readiness = []
     var waiter: CheckedContinuation<Readiness?, Never>?
@@ -71,6 +87,7 @@ private final class DescriptorSource: ReadinessHandler {
   private let interest: Readiness
   private let poller: Poller
   private let state = Mutex(State())
+  private let watch = DescriptorWatch()
 
   init(descriptor: Int32, interest: Readiness, poller: Poller) {
     self.descriptor = descriptor
@@ -78,7 +95,12 @@ private final class DescriptorSource: ReadinessHandler {
     self.poller = poller
   }
 
-  deinit { cancel() }
+  deinit { poller.unregister(descriptor, handler: watch) }
+
+  func register(keepsAlive: Bool) throws(SystemError) {
+    watch.watch(self)
+    try poller.register(descriptor, interest: [], keepsAlive: keepsAlive, handler: watch)
+  }
 
   func ready(_ readiness: Readiness) {
     poller.setInterest(descriptor, [])
@@ -112,7 +134,7 @@ private final class DescriptorSource: ReadinessHandler {
       defer { state.isCancelled = true }
       return (!state.isCancelled, state.waiter.take())
     }
-    if first { poller.unregister(descriptor) }
+    if first { poller.unregister(descriptor, handler: watch) }
     waiter?.resume(returning: nil)
   }
 }

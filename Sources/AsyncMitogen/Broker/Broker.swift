@@ -26,7 +26,7 @@ public final class Broker: Sendable {
     var completedGrace = false
   }
 
-  /// Makes a broker; its first thread starts with its first work.
+  /// Makes a broker and starts its first thread.
   ///
   /// - Parameters:
   ///   - name: What its threads are called, at most 15 bytes.
@@ -39,6 +39,8 @@ public final class Broker: Sendable {
     laneExecutor = LaneExecutor(core: core)
     workExecutor = WorkExecutor(core: core)
     core.attach(lane: laneExecutor, work: workExecutor)
+    // Descriptors may be registered before any work comes: somebody has to poll them.
+    core.enqueue(lane: .closure {})
   }
 
   deinit { core.stop {} }

@@ -77,6 +77,11 @@ struct DescriptorTable: Sendable {
   /// What a descriptor is watched for; nil if it is not watched.
   func interest(_ descriptor: Int32) -> Readiness? { entry(descriptor)?.interest }
 
+  /// Whether a descriptor is watched for this handler.
+  func isRegistered(_ descriptor: Int32, _ handler: any ReadinessHandler) -> Bool {
+    entry(descriptor)?.handler === handler
+  }
+
   /// Stops watching; nothing if it is not watched.
   mutating func remove(_ descriptor: Int32) -> Change {
     guard let entry = entry(descriptor) else { return .none }

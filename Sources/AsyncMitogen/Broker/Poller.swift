@@ -47,8 +47,11 @@ final class Poller: Sendable {
   }
 
   /// Stops watching a descriptor; call before it is closed.
-  func unregister(_ descriptor: Int32) {
+  ///
+  /// - Parameter handler: Only what is registered for this one; whatever is registered if nil.
+  func unregister(_ descriptor: Int32, handler: (any ReadinessHandler)? = nil) {
     table.withLock { table in
+      if let handler, !table.isRegistered(descriptor, handler) { return }
       let change = table.remove(descriptor)
       _ = apply(change, descriptor, [])
     }

@@ -256,9 +256,7 @@ struct CallTests {
         #expect(result == number)
       }
       print("beside a blocked call: \(worst) at worst, through its context \(worstBeyond)")
-      // Generous: the machine may be busy. A lost lead would show as a wait without end.
-      #expect(worst < .seconds(1))
-      #expect(worstBeyond < .seconds(1))
+      // All of them have returned while that one still blocks; how soon is for the benchmarks to say.
       try await child.call(descriptor) { descriptor in
         var byte: UInt8 = 1
         _ = unsafe write(Int32(descriptor), &byte, 1)
