@@ -183,6 +183,14 @@ private final class PickleKeyedDecoding<Key: CodingKey>: KeyedDecodingContainerP
     try require(key).decode(type, userInfo: userInfo, codingPath: codingPath + [key])
   }
 
+  // The protocol has implementations of its own for these two, which throw.
+  func decode(_ type: Int128.Type, forKey key: Key) throws -> Int128 { try wide(type, key) }
+  func decode(_ type: UInt128.Type, forKey key: Key) throws -> UInt128 { try wide(type, key) }
+
+  private func wide<Value: FixedWidthInteger>(_ type: Value.Type, _ key: Key) throws -> Value {
+    try PickleSingleDecoding(node: require(key), userInfo: userInfo, codingPath: codingPath + [key]).integer(type)
+  }
+
   private func decoder(_ node: Unpickled.Node, _ key: any CodingKey) -> PickleValueDecoder {
     PickleValueDecoder(node: node, userInfo: userInfo, codingPath: codingPath + [key])
   }
@@ -252,6 +260,17 @@ private struct PickleUnkeyedDecoding: UnkeyedDecodingContainer {
     return value
   }
 
+  // As in keyed containers.
+  mutating func decode(_ type: Int128.Type) throws -> Int128 { try wide(type) }
+  mutating func decode(_ type: UInt128.Type) throws -> UInt128 { try wide(type) }
+
+  private mutating func wide<Value: FixedWidthInteger>(_ type: Value.Type) throws -> Value {
+    let path = codingPath + [PickleKey(currentIndex)]
+    let value = try PickleSingleDecoding(node: require(type), userInfo: userInfo, codingPath: path).integer(type)
+    currentIndex += 1
+    return value
+  }
+
   private mutating func next() throws -> PickleValueDecoder {
     let node = try require([PickledValue].self)
     defer { currentIndex += 1 }
@@ -274,7 +293,7 @@ private struct PickleSingleDecoding: SingleValueDecodingContainer {
 
   func decodeNil() -> Bool { node.isNone }
 
-  private func integer<Value: FixedWidthInteger>(_ type: Value.Type) throws -> Value {
+  func integer<Value: FixedWidthInteger>(_ type: Value.Type) throws -> Value {
     if let value = node.integer(as: type) { return value }
     guard node.kind == .integer || node.kind == .bigInteger else { throw node.mismatch(type, codingPath) }
     throw DecodingError.dataCorrupted(

@@ -176,6 +176,16 @@ private struct PickleKeyedEncoding<Key: CodingKey>: KeyedEncodingContainerProtoc
     state.writer.setItem()
   }
 
+  // The protocol has implementations of its own for these two, which throw.
+  func encode(_ value: Int128, forKey key: Key) throws { try encodeWide(value, key) }
+  func encode(_ value: UInt128, forKey key: Key) throws { try encodeWide(value, key) }
+
+  private func encodeWide(_ value: some FixedWidthInteger, _ key: Key) throws {
+    begin(key)
+    state.writer.integer(any: value)
+    state.writer.setItem()
+  }
+
   private func nested(_ key: any CodingKey) -> PickleValueEncoder {
     begin(key)
     let content = state.deferContent()
@@ -212,6 +222,16 @@ private struct PickleUnkeyedEncoding: UnkeyedEncodingContainer {
 
   mutating func encode<Value: Encodable>(_ value: Value) throws {
     try state.encodeNested(value, codingPath: codingPath)
+    state.writer.append()
+    count += 1
+  }
+
+  // As in keyed containers.
+  mutating func encode(_ value: Int128) throws { encodeWide(value) }
+  mutating func encode(_ value: UInt128) throws { encodeWide(value) }
+
+  private mutating func encodeWide(_ value: some FixedWidthInteger) {
+    state.writer.integer(any: value)
     state.writer.append()
     count += 1
   }

@@ -144,6 +144,7 @@ struct PickleParser {
     var value = PickleArena.Value(
       kind: kind, first: UInt32(members.count), second: UInt32(count), third: UInt32(count))
     for offset in start..<stack.count {
+      guard values[Int(stack[offset])].kind != .global else { throw invalid("a class is no value") }
       value.depth = max(value.depth, values[Int(stack[offset])].depth + 1)
       members.append(stack[offset])
     }
@@ -177,6 +178,7 @@ struct PickleParser {
     }
     for offset in 0..<count {
       let member = stack[start + offset]
+      guard values[Int(member)].kind != .global else { throw invalid("a class is no value") }
       value.depth = max(value.depth, values[Int(member)].depth + 1)
       members[Int(value.second) + Int(value.first) + offset] = member
     }

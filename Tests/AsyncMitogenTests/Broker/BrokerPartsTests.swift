@@ -99,8 +99,14 @@ struct LoopStateTests {
 
   @Test func `the first work starts a leader, and only one`() {
     var state = LoopState(maximumThreads: 4)
-    guard case .startLeader = state.noticeWork() else { Issue.record("no leader"); return }
-    guard case .none = state.noticeWork() else { Issue.record("two leaders"); return }
+    guard case .startLeader = state.noticeWork() else {
+      Issue.record("no leader")
+      return
+    }
+    guard case .none = state.noticeWork() else {
+      Issue.record("two leaders")
+      return
+    }
     #expect(state.threads == 1)
     state.becameLeader(10)
     #expect(state.leads(10))
@@ -113,16 +119,31 @@ struct LoopStateTests {
     var state = LoopState(maximumThreads: 4)
     _ = state.noticeWork()
     state.becameLeader(10)
-    guard case .startWatchdog = state.watch(now: 5_000_000) else { Issue.record("no watchdog"); return }
-    guard case .none = state.watch(now: 5_100_000) else { Issue.record("armed too often"); return }
-    guard case .arm = state.watch(now: 5_000_000 + LoopState.patience) else { Issue.record("not armed again"); return }
+    guard case .startWatchdog = state.watch(now: 5_000_000) else {
+      Issue.record("no watchdog")
+      return
+    }
+    guard case .none = state.watch(now: 5_100_000) else {
+      Issue.record("armed too often")
+      return
+    }
+    guard case .arm = state.watch(now: 5_000_000 + LoopState.patience) else {
+      Issue.record("not armed again")
+      return
+    }
     state.isInTask = true
     state.takeOver(11)
     #expect(!state.leads(10) && state.leads(11))
     #expect(!state.hasWatchdog)
     let parker = Parker()
-    guard case .park = state.rest(parker) else { Issue.record("does not rest"); return }
-    guard case .wakeAsWatchdog = state.watch(now: 9_000_000) else { Issue.record("nobody is woken"); return }
+    guard case .park = state.rest(parker) else {
+      Issue.record("does not rest")
+      return
+    }
+    guard case .wakeAsWatchdog = state.watch(now: 9_000_000) else {
+      Issue.record("nobody is woken")
+      return
+    }
     #expect(state.threads == 2)
   }
 

@@ -16,9 +16,13 @@ struct BrokerTests {
     return try result.get()
   }
 
-  private func pipe() throws -> (read: FileDescriptor, write: FileDescriptor) { try FileDescriptor.pipe(nonblocking: false) }
+  private func pipe() throws -> (read: FileDescriptor, write: FileDescriptor) {
+    try FileDescriptor.pipe(nonblocking: false)
+  }
 
-  private func put(_ bytes: [UInt8], _ descriptor: FileDescriptor) { _ = unsafe write(descriptor.number, bytes, bytes.count) }
+  private func put(_ bytes: [UInt8], _ descriptor: FileDescriptor) {
+    _ = unsafe write(descriptor.number, bytes, bytes.count)
+  }
 
   @Test func `deferred work runs on the broker, and its result comes back`() async throws {
     let broker = try Broker()
