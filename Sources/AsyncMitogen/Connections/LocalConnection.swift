@@ -27,7 +27,7 @@ public struct LocalConnection: ConnectionMethod {
       environment: [AMT_CHILD_VARIABLE: "1"])
   }
 
-  public func contextName(processID: Int32) -> String { "local.\(processID)" }
+  public func contextName(processID: Int32) -> String { options.name ?? "local.\(processID)" }
 
   /// What children are called in process listings.
   static var defaultName: String {

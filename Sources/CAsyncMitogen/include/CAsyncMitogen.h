@@ -51,6 +51,7 @@ int amt_set_send_buffer(int descriptor, int size);
 int amt_duplicate(int descriptor);
 
 // What a spawned process gets. Descriptors 0, 1 and 2 are duplicates of the three given; all others are closed.
+// With a terminal it leads a session that is controlled by it, and a descriptor that is negative is the terminal.
 struct amt_spawn_request {
   const char *path;
   char *const *arguments;
@@ -58,6 +59,7 @@ struct amt_spawn_request {
   int input;
   int output;
   int error;
+  const char *terminal;
 };
 // Returns 0 or a positive errno; pid and a pidfd (closed on exec).
 int amt_spawn(const struct amt_spawn_request *request, pid_t *pid, int *pidfd);
@@ -107,5 +109,10 @@ void amt_main_queue_drain(void);
 
 // Set by the constructor when this process is a child context.
 int amt_is_child(void);
+
+// MARK: terminals (posix_openpt and its like are not in Swift's module)
+
+// Makes a pseudo-terminal that passes bytes as they are. Returns its master (closed on exec), and the path of its slave.
+int amt_openpty(char *slave, size_t size);
 
 #endif
