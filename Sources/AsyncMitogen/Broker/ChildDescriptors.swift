@@ -8,9 +8,9 @@ struct ChildDescriptors: Sendable {
   /// frames.
   let errorOutput: FileDescriptor?
   /// What the process gets; nil for the terminal.
-  let input: FileDescriptor?
-  let output: FileDescriptor?
-  let error: FileDescriptor?
+  private(set) var input: FileDescriptor?
+  private(set) var output: FileDescriptor?
+  private(set) var error: FileDescriptor?
   /// The path of its terminal.
   let terminal: String?
 
@@ -40,4 +40,7 @@ struct ChildDescriptors: Sendable {
       (errorOutput, error, terminal) = (made.master, nil, made.slavePath)
     }
   }
+
+  /// Closes the process's side here, once it has been started: else this process would keep it open.
+  mutating func releaseChildSide() { (input, output, error) = (nil, nil, nil) }
 }
