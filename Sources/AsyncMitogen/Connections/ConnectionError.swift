@@ -51,7 +51,8 @@ public struct ConnectionError: Error, Sendable, Hashable, Codable {
 
   static func ended(_ name: String, _ status: ExitStatus?) -> ConnectionError {
     var error = ConnectionError(
-      .bootstrap, name: name, message: status.map { "it \($0) before it was up" } ?? "it closed its stream before it was up")
+      .bootstrap, name: name,
+      message: status.map { "it \($0) before it was up" } ?? "it closed its stream before it was up")
     error.status = status
     return error
   }

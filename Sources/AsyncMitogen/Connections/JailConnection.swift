@@ -16,7 +16,8 @@ public struct JailConnection: CommandConnection {
 
   /// Makes the method.
   public init(
-    container: String, username: String? = nil, jexecPath: String = "/usr/sbin/jexec", options: ConnectionOptions = .init()
+    container: String, username: String? = nil, jexecPath: String = "/usr/sbin/jexec",
+    options: ConnectionOptions = .init()
   ) {
     self.container = container
     self.username = username

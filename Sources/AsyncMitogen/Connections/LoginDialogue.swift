@@ -13,9 +13,15 @@ struct LoginDialogue: Sendable {
     case fail(LoginFailure)
     /// A line was printed.
     case log(String, isDebug: Bool)
+    /// The first stage runs, on the same terminal: this is the line that says so, and what is behind it.
+    case started([UInt8])
   }
 
-  private enum State { case open, asking(AuthenticationRequest.Kind), over }
+  private enum State {
+    case open
+    case asking(AuthenticationRequest.Kind)
+    case over
+  }
 
   /// How long nothing must have come before `settled` is to be called, in milliseconds.
   static let settlingMilliseconds = 250
@@ -44,11 +50,13 @@ struct LoginDialogue: Sendable {
   /// Takes what was printed.
   mutating func receive(_ bytes: [UInt8]) -> [Action] {
     var actions: [Action] = []
-    for line in splitter.lines(bytes) {
+    let (lines, rest) = split(bytes)
+    for line in lines {
       answered = 0
       unansweredPrompt = nil
       take(line, &actions)
     }
+    if let rest { actions.append(.started(Array(((lines.last ?? "") + "\n").utf8) + rest)) }
     answered = min(answered, splitter.partial.count)
     checkPrompt(isSettled: false, &actions)
     return actions
@@ -81,6 +89,18 @@ struct LoginDialogue: Sendable {
   }
 
   // MARK: lines
+
+  /// The lines that are complete now; and what is behind the last, if the first stage begins with it.
+  private mutating func split(_ bytes: [UInt8]) -> (lines: [String], rest: [UInt8]?) {
+    guard !isOver else { return (splitter.lines(bytes), nil) }
+    var lines: [String] = []
+    let rules = rules
+    let rest = splitter.push(bytes) { line in
+      lines.append(line)
+      return rules.meaning(of: line) != .started
+    }
+    return (lines, rest)
+  }
 
   private mutating func take(_ line: String, _ actions: inout [Action]) {
     let line = masked(String(line.drop { $0 == "\r" }.reversed().drop { $0 == "\r" }.reversed()))

@@ -2,11 +2,12 @@
 enum PasswordPrompt {
   /// Words for "password", in small letters; those of the translations of Linux-PAM and sudo that are most used.
   private static let words = [
-    "password", "passphrase", "passwort", "kennwort", "mot de passe", "contraseña", "contrasenya", "contrasinal", "senha",
-    "palavra-passe", "parola", "wachtwoord", "lösenord", "adgangskode", "kodeord", "passord", "salasana", "hasło",
-    "heslo", "jelszó", "lozinka", "лозинка", "geslo", "parool", "slaptažodis", "parole", "пароль", "парола", "κωδικός",
-    "συνθηματικό", "şifre", "pasahitza", "lykilorð", "mật khẩu", "kata sandi", "סיסמה", "סיסמא", "كلمة المرور",
-    "كلمة السر", "گذرواژه", "पासवर्ड", "รหัสผ่าน", "密码", "密碼", "口令", "パスワード", "암호", "비밀번호",
+    "password", "passphrase", "passwort", "kennwort", "mot de passe", "contraseña", "contrasenya",
+    "contrasinal", "senha", "palavra-passe", "parola", "wachtwoord", "lösenord", "adgangskode", "kodeord",
+    "passord", "salasana", "hasło", "heslo", "jelszó", "lozinka", "лозинка", "geslo", "parool", "slaptažodis",
+    "parole", "пароль", "парола", "κωδικός", "συνθηματικό", "şifre", "pasahitza", "lykilorð", "mật khẩu",
+    "kata sandi", "סיסמה", "סיסמא", "كلمة المرور", "كلمة السر", "گذرواژه", "पासवर्ड", "รหัสผ่าน", "密码", "密碼",
+    "口令", "パスワード", "암호", "비밀번호",
   ]
 
   /// Words of prompts that ask for another password than the one that is there now.
@@ -14,8 +15,8 @@ enum PasswordPrompt {
 
   /// Words of prompts that ask for a code that is valid once.
   private static let codes = [
-    "verification code", "one-time", "one time", "otp", "token", "passcode", "authenticator", "two-factor", "2fa", "pin",
-    "challenge", "response", "security code", "auth code",
+    "verification code", "one-time", "one time", "otp", "token", "passcode", "authenticator", "two-factor",
+    "2fa", "pin", "challenge", "response", "security code", "auth code",
   ]
 
   /// Whether a text is one that asks for a password, and not for a new one.
@@ -41,10 +42,9 @@ enum PasswordPrompt {
   /// Whether a text asks for a code rather than for a password.
   static func asksForCode(_ text: String) -> Bool {
     let text = text.lowercased()
-    return codes.contains { code in
-      // "pin" is also a part of words.
-      code.count > 4 ? text.contains(code) : text.split(whereSeparator: { !$0.isLetter && !$0.isNumber }).contains { $0 == code }
-    }
+    let words = text.split { !$0.isLetter && !$0.isNumber }
+    // The short ones are also parts of words.
+    return codes.contains { $0.count > 4 ? text.contains($0) : words.contains(Substring($0)) }
   }
 
   /// Whether a text may be a question at all.

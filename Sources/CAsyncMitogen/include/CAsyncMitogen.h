@@ -115,4 +115,13 @@ int amt_is_child(void);
 // Makes a pseudo-terminal that passes bytes as they are. Returns its master (closed on exec), and the path of its slave.
 int amt_openpty(char *slave, size_t size);
 
+// MARK: namespaces (only a process of one thread may enter all kinds)
+
+// The argv[0] of a process that is to become one of a container; the variable of children goes with it.
+#define AMT_ENTER_MARKER "mitogen-enter:"
+
+// Of the constructor: argv is the marker, the container's first process, an account in it, and what to run. Returns the
+// status to exit with if that fails.
+int amt_enter(int argc, char **argv);
+
 #endif

@@ -26,7 +26,9 @@ import Testing
       guard let descriptor else { return "" }
       var text: [UInt8] = []
       var buffer = [UInt8](repeating: 0, count: 4_096)
-      while case let count = unsafe read(descriptor.number, &buffer, buffer.count), count > 0 { text += buffer[..<count] }
+      while case let count = unsafe read(descriptor.number, &buffer, buffer.count), count > 0 {
+        text += buffer[..<count]
+      }
       return String(decoding: text, as: UTF8.self)
     }
 
@@ -95,7 +97,8 @@ import Testing
 
   @Test func `A full terminal is all three, and controls the program`() throws {
     let program = try Program(
-      .terminal, "tty; echo hi >/dev/tty; echo err >&2; ps -o sid=,pid= -p $$; read x; echo \"<$x>\"; \(Self.access(0))")
+      .terminal, "tty; echo hi >/dev/tty; echo err >&2; ps -o sid=,pid= -p $$; read x; echo \"<$x>\"; \(Self.access(0))"
+    )
     #expect(program.descriptors.errorOutput == nil)
     #expect(Self.isTerminal(program.descriptors.stream))
     #expect(fcntl(program.descriptors.stream.number, F_GETFL) & O_ACCMODE == O_RDWR)
@@ -112,7 +115,8 @@ import Testing
 
   @Test func `A hybrid terminal is for errors, and controls the program`() throws {
     let program = try Program(
-      .hybridTerminal, "tty <&2 >&2; read x </dev/tty; echo \"<$x>\" >/dev/tty; echo err >&2; \(Self.access(2)) >&2; echo out")
+      .hybridTerminal,
+      "tty <&2 >&2; read x </dev/tty; echo \"<$x>\" >/dev/tty; echo err >&2; \(Self.access(2)) >&2; echo out")
     let terminal = try #require(program.descriptors.errorOutput)
     #expect(Self.isTerminal(terminal))
     program.write("typed\n", to: terminal)

@@ -96,7 +96,8 @@ import Testing
       ["/b", "run", "--user=u", "--", "c"] + boot),
     Case(JailConnection(container: "somejail"), "jail.somejail", ["/usr/sbin/jexec", "somejail"] + boot),
     Case(JailConnection(container: "j", username: "u", jexecPath: "/j"), "jail.j", ["/j", "-U", "u", "j"] + boot),
-    Case(KubectlConnection(pod: "pod_name"), "kubectl.pod_name[]", ["kubectl", "exec", "-it", "pod_name", "--"] + boot),
+    Case(
+      KubectlConnection(pod: "pod_name"), "kubectl.pod_name[]", ["kubectl", "exec", "-it", "pod_name", "--"] + boot),
     Case(
       KubectlConnection(pod: "p", kubectlPath: "/k", kubectlArguments: ["-n", "ns"]), "kubectl.p['-n', 'ns']",
       ["/k", "-n", "ns", "exec", "-it", "p", "--"] + boot),

@@ -42,13 +42,19 @@ struct MethodsDriver {
     return try driver.run(seconds: seconds)
   }
 
+  /// Runs a plan.
+  static func run(_ plan: LaunchPlan, seconds: Int = 20) throws -> Outcome {
+    var driver = try MethodsDriver(plan, [], plan.environment, [])
+    return try driver.run(seconds: seconds)
+  }
+
   private init(
     _ plan: LaunchPlan, _ wrapper: [String], _ environment: [String: String], _ answers: [Secret?]
   ) throws {
     descriptors = try ChildDescriptors(plan.streams)
     let words = wrapper + plan.arguments
     process = try ChildProcess(
-      path: words[0], arguments: words,
+      path: wrapper.first ?? plan.path, arguments: words,
       environment: HostFacts.environment + environment.map { "\($0.key)=\($0.value)" }, input: descriptors.input,
       output: descriptors.output, error: descriptors.error, terminal: descriptors.terminal, poller: Poller())
     try process.watch()
@@ -127,6 +133,8 @@ struct MethodsDriver {
         outcome.failure = failure
         isDone = true
       case .log(let line, _): outcome.log.append(line)
+      // This driver looks for its line itself.
+      case .started: break
       }
     }
   }

@@ -163,7 +163,9 @@ private let bed = Testbed.shared
 
   @Suite(.serialized, .enabled(if: bed.has("SU"), "\(bed.reason("SU"))"))
   struct `su` {
-    private static func run(_ password: Secret?, username: String = bed["SU_TARGET_USER"]) throws -> MethodsDriver.Outcome {
+    private static func run(_ password: Secret?, username: String = bed["SU_TARGET_USER"]) throws
+      -> MethodsDriver.Outcome
+    {
       try MethodsDriver.run(
         SuConnection(username: username, password: password), wrapper: bed.as("SU_FROM_USER"))
     }
@@ -231,7 +233,8 @@ private let bed = Testbed.shared
   func `docker runs an image`() throws {
     let environment = ["DOCKER_HOST": bed["DOCKER_HOST"]]
     let images = try ShellCommand(
-      "DOCKER_HOST=\(bed["DOCKER_HOST"]) \(bed["DOCKER"]) inspect --format '{{.Config.Image}}' \(bed["DOCKER_CONTAINER"])")
+      "DOCKER_HOST=\(bed["DOCKER_HOST"]) \(bed["DOCKER"]) inspect --format '{{.Config.Image}}' \(bed["DOCKER_CONTAINER"])"
+    )
     let image = String(images.output.split(separator: "\n").last ?? "")
     try Self.expectUp(DockerConnection(image: image, dockerPath: bed["DOCKER"]), environment: environment)
   }

@@ -126,7 +126,8 @@ import Testing
   ]
 
   static let sudoPrompts = [
-    "mitogen-sudo-prompt:", "[sudo: mitogen-sudo-prompt:] Password: ", "[sudo: mitogen-sudo-prompt:] Mot de passe\u{a0}: ",
+    "mitogen-sudo-prompt:", "[sudo: mitogen-sudo-prompt:] Password: ",
+    "[sudo: mitogen-sudo-prompt:] Mot de passe\u{a0}: ",
     "[sudo: mitogen-sudo-prompt:] Mot de passe : ", "[sudo: mitogen-sudo-prompt:] 密码： ",
   ]
 
@@ -228,7 +229,8 @@ import Testing
     }
   }
 
-  @Test(arguments: sudoPrompts) func `A prompt of sudo that a newline or an asterisk follows is none`(_ prompt: String) {
+  @Test(arguments: sudoPrompts) func `A prompt of sudo that a newline or an asterisk follows is none`(_ prompt: String)
+  {
     for ending in ["\n", "*", "*\n"] {
       let rules = SudoLoginRules(password: "secret")
       #expect(Transcript(rules, [.prints(prompt + ending)]).played(inPiecesOf: 1_000).isEmpty)
@@ -263,5 +265,13 @@ import Testing
     #expect(dialogue.settled().isEmpty)
     #expect(!dialogue.isUndecided)
     #expect(dialogue.receive(Array("\nSorry, try again.\n".utf8)).count == 2)
+  }
+
+  @Test func `The first stage gets its own line and all behind it`() {
+    var dialogue = LoginDialogue(Self.su("secret"))
+    #expect(dialogue.receive(Array("Password: ".utf8)) == [.type("secret")])
+    let actions = dialogue.receive(Array("\nhello\nMITO000\nabc".utf8))
+    #expect(actions.last == .started(Array("MITO000\nabc".utf8)))
+    #expect(dialogue.isOver)
   }
 }

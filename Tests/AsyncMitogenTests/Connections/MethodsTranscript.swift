@@ -57,7 +57,7 @@ struct Transcript: Sendable {
     case .type(let secret): .types(secret.reveal())
     case .ask(let request): .asks(request)
     case .fail(let failure): .fails(failure)
-    case .log: nil
+    case .log, .started: nil
     }
   }
 }
