@@ -254,4 +254,23 @@ private let bed = Testbed.shared
     let none = try MethodsDriver.run(LXCConnection(container: "amt-none", lxcAttachPath: bed["LXC_ATTACH"]))
     #expect(none.status == .exited(code: 1) && none.log.joined().contains("amt-none"), "\(none)")
   }
+
+  @Test(.enabled(if: bed.has("LXD"), "\(bed.reason("LXD"))"))
+  func `LXD's client gets into a container, and says if there is none`() throws {
+    let environment = ["LXD_DIR": bed["LXD_DIR"]]
+    try Self.expectUp(LXDConnection(container: bed["LXD_CONTAINER"], lxcPath: bed["LXD"]), environment: environment)
+    let none = try MethodsDriver.run(
+      LXDConnection(container: "amt-none", lxcPath: bed["LXD"]), environment: environment)
+    #expect(none.status == .exited(code: 1) && none.log.joined().contains("not found"), "\(none)")
+  }
+
+  @Test(.enabled(if: bed.has("KUBECTL"), "\(bed.reason("KUBECTL"))"))
+  func `kubectl gets into a pod, and says if there is none`() throws {
+    let environment = ["KUBECONFIG": bed["KUBECONFIG"]]
+    try Self.expectUp(
+      KubectlConnection(pod: bed["KUBECTL_POD"], kubectlPath: bed["KUBECTL"]), environment: environment)
+    let none = try MethodsDriver.run(
+      KubectlConnection(pod: "amt-none", kubectlPath: bed["KUBECTL"]), environment: environment)
+    #expect(none.status == .exited(code: 1) && none.log.joined().contains("not found"), "\(none)")
+  }
 }

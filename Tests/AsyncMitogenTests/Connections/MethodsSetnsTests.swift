@@ -92,6 +92,11 @@ import Testing
     Target(
       name: "LXD",
       method: SetnsConnection(container: bed["LXD_UNPRIVILEGED_CONTAINER"], kind: .lxd, lxcPath: bed["LXD"]),
+      environment: "LXD_DIR=\(bed["LXD_DIR"])"),
+    Target(
+      name: "NSPAWN",
+      method: SetnsConnection(
+        container: bed["MACHINECTL_MACHINE"], kind: .machinectl, machinectlPath: bed["MACHINECTL"]),
       environment: "A=b"),
   ].filter { bed.has($0.name) }
 
