@@ -77,7 +77,8 @@ final class ChildProcess: ReadinessHandler {
     guard result != 0 else { return }
     poller.unregister(pidfd.number)
     // Reaped by somebody else, as a program that ignores SIGCHLD makes the kernel do: then how is not known.
-    let status: ExitStatus = result < 0 ? .exited(code: -1) : kind == 0 ? .exited(code: value) : .signalled(number: value)
+    let status: ExitStatus =
+      result < 0 ? .exited(code: -1) : kind == 0 ? .exited(code: value) : .signalled(number: value)
     let waiters = state.withLock { state in
       state.status = status
       defer { state.waiters = [] }

@@ -27,6 +27,13 @@ public struct ConnectionOptions: Codable, Sendable, Hashable {
   /// How long it may take from the start of its process until it is up; 30 s by default.
   public var connectTimeout: Duration
 
+  enum CodingKeys: String, CodingKey {
+    case name
+    case remoteName = "remote_name"
+    case debug, profiling, unidirectional
+    case connectTimeout = "connect_timeout"
+  }
+
   /// Makes options.
   public init(
     name: String? = nil, remoteName: String? = nil, debug: Bool = false, profiling: Bool = false,
