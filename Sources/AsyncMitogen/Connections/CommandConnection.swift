@@ -45,7 +45,10 @@ extension CommandConnection {
     var plan = LaunchPlan(path: program, arguments: words)
     plan.streams = streams
     plan.endHint = endHint
-    if let asking = self as? any AskingConnection { plan.login = LoginDialogue(asking.loginRules) }
+    if let asking = self as? any AskingConnection {
+      plan.login = LoginDialogue(asking.loginRules)
+      plan.releasesTerminal = asking.releasesTerminal && streams == .hybridTerminal
+    }
     return plan
   }
 
@@ -58,4 +61,11 @@ extension CommandConnection {
 /// A method whose program asks for things before it runs the command line.
 protocol AskingConnection: CommandConnection {
   var loginRules: any LoginRules { get }
+  /// Whether the program needs its terminal only to ask: who becomes somebody else on this machine has it as a
+  /// controlling terminal, whose end would be that of the context.
+  var releasesTerminal: Bool { get }
+}
+
+extension AskingConnection {
+  var releasesTerminal: Bool { false }
 }

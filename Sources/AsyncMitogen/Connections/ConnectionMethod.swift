@@ -62,6 +62,8 @@ public struct LaunchPlan: Sendable {
   public var endHint: String?
   /// How to answer what it asks.
   var login: LoginDialogue?
+  /// Whether its terminal may be closed once the context is up.
+  var releasesTerminal = false
 
   /// Makes a plan.
   public init(path: String, arguments: [String], environment: [String: String] = [:]) {

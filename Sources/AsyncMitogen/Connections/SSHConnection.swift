@@ -129,6 +129,9 @@ public struct SSHConnection: CommandConnection {
 }
 
 extension SSHConnection: AskingConnection {
+  // It dies of its terminal's end only if nobody had it ignore that signal before.
+  var releasesTerminal: Bool { true }
+
   var loginRules: any LoginRules {
     SSHLoginRules(
       password: password, passphrase: identityPassphrase, checkHostKeys: checkHostKeys,

@@ -28,6 +28,8 @@ struct MethodsDriver {
   private var stream = LineSplitter()
   private var outcome = Outcome()
   private var isDone = false
+  private let releasesTerminal: Bool
+  private var open: [FileDescriptor] = []
 
   /// Runs a method.
   ///
@@ -52,10 +54,14 @@ struct MethodsDriver {
     _ plan: LaunchPlan, _ wrapper: [String], _ environment: [String: String], _ answers: [Secret?]
   ) throws {
     descriptors = try ChildDescriptors(plan.streams)
+    releasesTerminal = plan.releasesTerminal
+    let plan = wrapper.isEmpty ? plan.spawned : plan
     let words = wrapper + plan.arguments
     process = try ChildProcess(
       path: wrapper.first ?? plan.path, arguments: words,
-      environment: HostFacts.environment + environment.map { "\($0.key)=\($0.value)" }, input: descriptors.input,
+      environment: HostFacts.environment
+        + (environment.merging(plan.environment) { $1 }).map { "\($0.key)=\($0.value)" },
+      input: descriptors.input,
       output: descriptors.output, error: descriptors.error, terminal: descriptors.terminal, poller: Poller())
     try process.watch()
     dialogue = plan.login
@@ -64,7 +70,7 @@ struct MethodsDriver {
 
   private mutating func run(seconds: Int) throws -> Outcome {
     let end = amt_monotonic_nanoseconds() + UInt64(seconds) * 1_000_000_000
-    var open = [descriptors.stream, descriptors.errorOutput].compactMap { $0 }
+    open = [descriptors.stream, descriptors.errorOutput].compactMap { $0 }
     descriptors.releaseChildSide()
     while !isDone, !open.isEmpty, amt_monotonic_nanoseconds() < end {
       var polled = open.map { pollfd(fd: $0.number, events: Int16(POLLIN), revents: 0) }
@@ -75,8 +81,8 @@ struct MethodsDriver {
         if dialogue?.isUndecided == true { perform(dialogue?.settled() ?? []) }
         outcome.unanswered = dialogue?.unansweredPrompt
       }
-      for (index, descriptor) in open.enumerated().reversed() where polled[index].revents != 0 {
-        if !receive(from: descriptor) { open.remove(at: index) }
+      for (descriptor, event) in zip(open, polled) where event.revents != 0 {
+        if !receive(from: descriptor) { open.removeAll { $0 === descriptor } }
       }
     }
     perform(dialogue?.finish() ?? [])
@@ -115,6 +121,10 @@ struct MethodsDriver {
     if line == "MITO002" {
       outcome.isUp = true
       dialogue?.succeed()
+      if releasesTerminal {
+        open.removeAll { $0 === descriptors.errorOutput }
+        descriptors.releaseTerminal()
+      }
       write("hello there")
     } else if line.hasPrefix("got ") {
       outcome.reply = line

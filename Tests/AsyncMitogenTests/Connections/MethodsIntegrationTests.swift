@@ -35,6 +35,11 @@ private let bed = Testbed.shared
       Self.expectUp(try MethodsDriver.run(Self.method(password: Self.password)))
     }
 
+    @Test func `Its terminal is not needed once it is in`() throws {
+      let boot = ["sh", "-c", #"echo MITO002; read -r line; echo lost >&2; sleep 0.2; echo "got $line""#]
+      Self.expectUp(try MethodsDriver.run(Self.method(password: Self.password), boot: boot))
+    }
+
     @Test func `A wrong password is an error after one try`() throws {
       let outcome = try MethodsDriver.run(Self.method(password: "wrong"))
       #expect(outcome.failure == .password("SSH password is incorrect"), "\(outcome)")
