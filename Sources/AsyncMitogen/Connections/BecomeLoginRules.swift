@@ -18,8 +18,8 @@ struct BecomeLoginRules: LoginRules {
   }
 
   func meaning(of line: String) -> LineMeaning {
-    // On one terminal the first stage follows.
-    if line.contains("MITO00") { return .started }
+    // On one terminal the first stage follows. All that it says begins so, whatever number comes behind.
+    if line.hasPrefix("MITO") { return .started }
     let text = line.lowercased()
     guard incorrectPrompts.contains(where: { !$0.isEmpty && text.contains($0.lowercased()) }) else { return .nothing }
     return .refused(.ends(ifNothingWasSent: ignoresEarlyRefusals ? nil : incorrect(.password)))

@@ -273,5 +273,9 @@ import Testing
     let actions = dialogue.receive(Array("\nhello\nMITO000\nabc".utf8))
     #expect(actions.last == .started(Array("MITO000\nabc".utf8)))
     #expect(dialogue.isOver)
+    var other = LoginDialogue(Self.su("secret"))
+    #expect(
+      other.receive(Array("\nMITO18e9fbb43b1cdf0d facts\n".utf8)).last
+        == .started(Array("MITO18e9fbb43b1cdf0d facts\n".utf8)))
   }
 }
