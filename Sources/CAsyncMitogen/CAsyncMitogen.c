@@ -177,14 +177,19 @@ int amt_spawn(const struct amt_spawn_request *request, pid_t *pid, int *pidfd) {
   sigdelset(&most, SIGKILL);
   sigdelset(&most, SIGSTOP);
   // A process group of its own: a terminal's interrupt goes to the master, which ends its children in order.
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  short group = request->terminal ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP;
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | group);
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &most);
   posix_spawnattr_setpgroup(&attributes, 0);
   // Ours are above 2 (amt_duplicate sees to it), so no duplicate overwrites one that is still needed.
-  if (!error) error = posix_spawn_file_actions_adddup2(&actions, request->input, 0);
-  if (!error) error = posix_spawn_file_actions_adddup2(&actions, request->output, 1);
-  if (!error) error = posix_spawn_file_actions_adddup2(&actions, request->error, 2);
+  // The leader of a new session that opens a terminal is controlled by it.
+  if (!error && request->terminal) error = posix_spawn_file_actions_addopen(&actions, 2, request->terminal, O_RDWR, 0);
+  const int given[] = {request->input, request->output, request->error};
+  for (int number = 0; number < 3 && !error; number++) {
+    int source = given[number] < 0 && request->terminal ? 2 : given[number];
+    if (source != number) error = posix_spawn_file_actions_adddup2(&actions, source, number);
+  }
   if (!error) error = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
   if (!error) error = posix_spawnp(pid, request->path, &actions, &attributes, request->arguments, request->environment);
   posix_spawn_file_actions_destroy(&actions);

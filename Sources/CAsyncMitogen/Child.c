@@ -22,10 +22,14 @@ int amt_is_child(void) { return child; }
 
 __attribute__((constructor)) static void amt_become_child(int argc, char **argv, char **environment) {
   if (argc < 1 || !argv || !argv[0]) return;
-  if (strncmp(argv[0], AMT_CHILD_MARKER, sizeof AMT_CHILD_MARKER - 1) != 0) return;
+  int enters = strcmp(argv[0], AMT_ENTER_MARKER) == 0;
+  int holds = strcmp(argv[0], AMT_HOLD_MARKER) == 0;
+  if (!enters && !holds && strncmp(argv[0], AMT_CHILD_MARKER, sizeof AMT_CHILD_MARKER - 1) != 0) return;
   if (!getenv(AMT_CHILD_VARIABLE)) return;
   // A set-user-id program decides for itself what it is.
   if (getauxval(AT_SECURE)) return;
+  if (enters) _exit(amt_enter(argc, argv));
+  if (holds) _exit(amt_hold(argc, argv));
   child = 1;
   // Our place in the list of initializers is not ours to choose: run those behind us, for this call never returns.
   // In a static program libdispatch's is among them.

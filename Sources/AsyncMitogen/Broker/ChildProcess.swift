@@ -17,20 +17,25 @@ final class ChildProcess: ReadinessHandler {
   /// Starts a program. Its descriptors 0, 1 and 2 are those given, all others are closed; signals are as at the start of
   /// a program, and it is in a process group of its own.
   ///
-  /// - Parameter path: A path, or a name that is looked for in PATH.
+  /// - Parameters:
+  ///   - path: A path, or a name that is looked for in PATH.
+  ///   - terminal: The path of a terminal that is to control it; it leads a session then, and has the terminal as each
+  ///     descriptor that is nil.
   init(
-    path: String, arguments: [String], environment: [String], input: FileDescriptor, output: FileDescriptor,
-    error: FileDescriptor, poller: Poller
+    path: String, arguments: [String], environment: [String], input: FileDescriptor?, output: FileDescriptor?,
+    error: FileDescriptor?, terminal: String? = nil, poller: Poller
   ) throws(SystemError) {
     var pid: pid_t = 0
     var descriptor: Int32 = -1
     let code = unsafe ChildProcess.withCStrings(arguments) { argumentList in
       unsafe ChildProcess.withCStrings(environment) { environmentList in
         unsafe path.withCString { path in
-          var request = unsafe amt_spawn_request(
-            path: path, arguments: argumentList, environment: environmentList, input: input.number,
-            output: output.number, error: error.number)
-          return unsafe amt_spawn(&request, &pid, &descriptor)
+          unsafe ChildProcess.withCString(terminal) { terminal in
+            var request = unsafe amt_spawn_request(
+              path: path, arguments: argumentList, environment: environmentList, input: input?.number ?? -1,
+              output: output?.number ?? -1, error: error?.number ?? -1, terminal: terminal)
+            return unsafe amt_spawn(&request, &pid, &descriptor)
+          }
         }
       }
     }
@@ -80,6 +85,11 @@ final class ChildProcess: ReadinessHandler {
       return state.waiters
     }
     for waiter in waiters { waiter(status) }
+  }
+
+  private static func withCString<Result>(_ string: String?, _ body: (UnsafePointer<CChar>?) -> Result) -> Result {
+    guard let string else { return body(nil) }
+    return unsafe string.withCString { unsafe body($0) }
   }
 
   private static func withCStrings<Result>(

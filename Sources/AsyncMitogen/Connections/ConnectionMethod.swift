@@ -14,6 +14,8 @@ public protocol ConnectionMethod: Codable, Sendable {
 
 /// What all connection methods let choose.
 public struct ConnectionOptions: Codable, Sendable, Hashable {
+  /// What the context is called by the one that starts it; what the method makes of its options if nil.
+  public var name: String?
   /// How the new process is called in process listings; `user@host:pid` of the parent if nil. May hold no slash.
   public var remoteName: String?
   /// Whether the new context, and all below it, log everything.
@@ -25,11 +27,19 @@ public struct ConnectionOptions: Codable, Sendable, Hashable {
   /// How long it may take from the start of its process until it is up; 30 s by default.
   public var connectTimeout: Duration
 
+  enum CodingKeys: String, CodingKey {
+    case name
+    case remoteName = "remote_name"
+    case debug, profiling, unidirectional
+    case connectTimeout = "connect_timeout"
+  }
+
   /// Makes options.
   public init(
-    remoteName: String? = nil, debug: Bool = false, profiling: Bool = false, unidirectional: Bool? = nil,
-    connectTimeout: Duration = .seconds(30)
+    name: String? = nil, remoteName: String? = nil, debug: Bool = false, profiling: Bool = false,
+    unidirectional: Bool? = nil, connectTimeout: Duration = .seconds(30)
   ) {
+    self.name = name
     self.remoteName = remoteName
     self.debug = debug
     self.profiling = profiling
@@ -46,6 +56,14 @@ public struct LaunchPlan: Sendable {
   public var arguments: [String]
   /// What its environment has beside this process's.
   public var environment: [String: String]
+  /// What it gets as its standard streams.
+  public var streams = ChildStreams.errorPipe
+  /// What may help if it ends before the context is up.
+  public var endHint: String?
+  /// How to answer what it asks.
+  var login: LoginDialogue?
+  /// Whether its terminal may be closed once the context is up.
+  var releasesTerminal = false
 
   /// Makes a plan.
   public init(path: String, arguments: [String], environment: [String: String] = [:]) {

@@ -29,8 +29,8 @@ public struct LocalConnection: ConnectionMethod {
       environment: [AMT_CHILD_VARIABLE: "1"])
   }
 
-  /// The process identifier tells one from another.
-  public func contextName(processID: Int32) -> String { "local.\(processID)" }
+  /// Its name if it was given one; otherwise the process identifier tells one from another.
+  public func contextName(processID: Int32) -> String { options.name ?? "local.\(processID)" }
 
   /// What children are called in process listings.
   static var defaultName: String {

@@ -51,6 +51,7 @@ int amt_set_send_buffer(int descriptor, int size);
 int amt_duplicate(int descriptor);
 
 // What a spawned process gets. Descriptors 0, 1 and 2 are duplicates of the three given; all others are closed.
+// With a terminal it leads a session that is controlled by it, and a descriptor that is negative is the terminal.
 struct amt_spawn_request {
   const char *path;
   char *const *arguments;
@@ -58,6 +59,7 @@ struct amt_spawn_request {
   int input;
   int output;
   int error;
+  const char *terminal;
 };
 // Returns 0 or a positive errno; pid and a pidfd (closed on exec).
 int amt_spawn(const struct amt_spawn_request *request, pid_t *pid, int *pidfd);
@@ -107,5 +109,26 @@ void amt_main_queue_drain(void);
 
 // Set by the constructor when this process is a child context.
 int amt_is_child(void);
+
+// MARK: terminals (posix_openpt and its like are not in Swift's module)
+
+// Makes a pseudo-terminal that passes bytes as they are. Returns its master (closed on exec), and the path of its slave.
+int amt_openpty(char *slave, size_t size);
+
+// The argv[0] of a process that is to run a program, the path and the arguments being those behind it, which the end of
+// its terminal does not end. The variable of children goes with it.
+#define AMT_HOLD_MARKER "mitogen-hold:"
+
+// Of the constructor: returns the status to exit with if the program cannot be run.
+int amt_hold(int argc, char **argv);
+
+// MARK: namespaces (only a process of one thread may enter all kinds)
+
+// The argv[0] of a process that is to become one of a container; the variable of children goes with it.
+#define AMT_ENTER_MARKER "mitogen-enter:"
+
+// Of the constructor: argv is the marker, the container's first process, an account in it, and what to run. Returns the
+// status to exit with if that fails.
+int amt_enter(int argc, char **argv);
 
 #endif

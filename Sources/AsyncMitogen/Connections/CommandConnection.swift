@@ -1,0 +1,71 @@
+/// A way to start a context with a program that runs a command line: somewhere else, or as somebody else.
+///
+/// What it is to run, the first stage, is a list of words that the method only passes on.
+public protocol CommandConnection: ConnectionMethod {
+  /// The whole command line that runs `boot`.
+  ///
+  /// - Throws: ``StreamError`` if the options contradict each other.
+  func commandLine(boot: [String]) throws -> [String]
+  /// What the context is called if its options name it nothing.
+  var defaultName: String { get }
+  /// What the program gets as its standard streams.
+  var streams: ChildStreams { get }
+  /// What may help if the program ends before the context is up.
+  var endHint: String? { get }
+}
+
+/// What a program that is started gets as its descriptors 0, 1 and 2.
+public enum ChildStreams: String, Sendable, Hashable, Codable {
+  /// A socket for input and output, a pipe for errors.
+  case errorPipe = "error_pipe"
+  /// One socket for all three.
+  case merged
+  /// A socket for input and output; for errors a terminal, which is also the one that passwords are read from.
+  case hybridTerminal = "hybrid_terminal"
+  /// A terminal for all three.
+  case terminal
+}
+
+extension CommandConnection {
+  /// A socket, and a pipe for errors.
+  public var streams: ChildStreams { .errorPipe }
+
+  /// Nothing.
+  public var endHint: String? { nil }
+
+  /// The name in the options, or the method's own.
+  public func contextName(processID: Int32) -> String { options.name ?? defaultName }
+
+  /// What starts `boot`.
+  public func launchPlan(boot: [String]) throws -> LaunchPlan {
+    let words = try commandLine(boot: boot)
+    guard let program = words.first, !program.isEmpty else {
+      throw ConnectionError.failed(defaultName, "there is no program to start")
+    }
+    var plan = LaunchPlan(path: program, arguments: words)
+    plan.streams = streams
+    plan.endHint = endHint
+    if let asking = self as? any AskingConnection {
+      plan.login = LoginDialogue(asking.loginRules)
+      plan.releasesTerminal = asking.releasesTerminal && streams == .hybridTerminal
+    }
+    return plan
+  }
+
+  /// Always fails: such a method starts nothing without a first stage.
+  public func launchPlan() throws -> LaunchPlan {
+    throw ConnectionError.failed(defaultName, "\(Self.methodName) needs a first stage to run")
+  }
+}
+
+/// A method whose program asks for things before it runs the command line.
+protocol AskingConnection: CommandConnection {
+  var loginRules: any LoginRules { get }
+  /// Whether the program needs its terminal only to ask: who becomes somebody else on this machine has it as a
+  /// controlling terminal, whose end would be that of the context.
+  var releasesTerminal: Bool { get }
+}
+
+extension AskingConnection {
+  var releasesTerminal: Bool { false }
+}

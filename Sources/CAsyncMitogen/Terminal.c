@@ -1,0 +1,73 @@
+// Pseudo-terminals.
+#define _GNU_SOURCE
+#include "CAsyncMitogen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+// Bytes pass as they are, in both directions, and are not echoed: what is typed must not come back.
+static int make_raw(int descriptor) {
+  struct termios mode;
+  if (tcgetattr(descriptor, &mode)) return -errno;
+  mode.c_iflag &= ~(tcflag_t)(IMAXBEL | IXOFF | INPCK | BRKINT | PARMRK | ISTRIP | INLCR | ICRNL | IXON | IGNPAR | IGNBRK);
+  mode.c_oflag &= ~(tcflag_t)OPOST;
+  mode.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL | ICANON | ISIG | IEXTEN | NOFLSH | TOSTOP);
+  mode.c_cflag &= ~(tcflag_t)(CSIZE | PARENB);
+  mode.c_cflag |= CS8 | CREAD;
+  mode.c_cc[VMIN] = 1;
+  mode.c_cc[VTIME] = 0;
+  while (tcsetattr(descriptor, TCSAFLUSH, &mode)) {
+    if (errno != EINTR) return -errno;
+  }
+  return 0;
+}
+
+// Where the file system of terminals is mounted badly, grantpt may not change an owner that is right already.
+static int unlock(int descriptor) {
+  int off = 0;
+  if (grantpt(descriptor) && errno != EPERM && errno != EACCES) return -errno;
+  if (unlockpt(descriptor) && ioctl(descriptor, TIOCSPTLCK, &off)) return -errno;
+  return 0;
+}
+
+static int slave_name(int descriptor, char *slave, size_t size) {
+  unsigned number;
+  int error = ptsname_r(descriptor, slave, size);
+  if (!error) return 0;
+  if (ioctl(descriptor, TIOCGPTN, &number)) return -error;
+  int length = snprintf(slave, size, "/dev/pts/%u", number);
+  return length > 0 && (size_t)length < size ? 0 : -ERANGE;
+}
+
+int amt_openpty(char *slave, size_t size) {
+  int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (master < 0 && errno == EPERM) master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (master < 0) return -errno;
+  int error = unlock(master);
+  if (!error) error = slave_name(master, slave, size);
+  // On Linux both ends have one mode, which lasts as long as the master.
+  if (!error) error = make_raw(master);
+  if (error) {
+    close(master);
+    return error;
+  }
+  return master;
+}
+
+// posix_spawn can set signals to their defaults, but not have them ignored.
+int amt_hold(int argc, char **argv) {
+  if (argc < 3) return 126;
+  signal(SIGHUP, SIG_IGN);
+  unsetenv(AMT_CHILD_VARIABLE);
+  execvp(argv[1], argv + 2);
+  int error = errno;
+  dprintf(2, "%s: %s\n", argv[1], strerror(error));
+  return error == ENOENT ? 127 : 126;
+}
