@@ -124,7 +124,8 @@ final class FirstStageRun {
         }
       }
     }
-    unsafe (arguments + settings).forEach { unsafe free($0) }
+    let strings = unsafe arguments + settings
+    for index in unsafe strings.indices { unsafe free(strings[index]) }
     withExtendedLifetime((childInput, childOutput)) {}
     try #require(code == 0)
     processID = pid

@@ -75,7 +75,7 @@ struct FirstStage: Sendable, Hashable {
   }
 
   /// 64 random bits.
-  private static func randomToken() -> String { String(UInt64.random(in: 1 << 60...UInt64.max), radix: 16) }
+  private static func randomToken() -> String { String(UInt64.random(in: 1 << 60...UInt64.max), radix: 36) }
 }
 
 /// Where a machine keeps our program for the next time.

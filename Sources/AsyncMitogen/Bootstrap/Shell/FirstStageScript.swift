@@ -16,8 +16,8 @@ extension FirstStage {
     #"[ -d "$PWD" ]&&cd "$PWD" 2>/dev/null||cd /;"#,
     // Whether a file or directory is ours or root's, and nobody else may write to it.
     #"o(){ set -- $(ls -nd "$1" 2>/dev/null);case $1/$3 in ?????-??-*/0|?????-??-*/$U)return;esac;return 1;};"#,
-    // Whether standard input has the digest.
-    "h(){ case $($s) in $d*)return;esac;return 1;};",
+    // Whether standard input has the digest: tools print more behind it, and nothing at all is no digest.
+    "h(){ case $($s) in $d?*)return;esac;return 1;};",
     "U=$(id -u) M=$(uname -sm) s= g=;",
     // A tool is one that knows the digest of nothing.
     #"for c in sha256sum "busybox sha256sum" "openssl dgst -sha256 -r";do "#,
@@ -27,7 +27,7 @@ extension FirstStage {
     #"case $C in "~")C=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}};C=${C:+$C/async-mitogen};esac;"#,
     "f=$C/$d;",
     #"[ "$C" ]&&{ mkdir -pm 700 "$C" 2>/dev/null;o "$C"||C=;};"#,
-    #"[ "$C" ]&&[ "$d" ]&&[ "$s" ]&&o "$f"&&h <"$f"&&r=cached;"#,
+    #"[ "$C" ]&&o "$f"&&h <"$f"&&r=cached;"#,
     #"echo;echo "MITO$K facts $r $g ${s:+sha256} $m uname $M";"#,
     #"if [ "$r" ];then p=$f;else "#,
     "e=link;read -r d n k G||exit 1;",
