@@ -39,10 +39,11 @@ struct BootstrapDialogue: Sendable {
     var start = bytes.startIndex
     while let newline = bytes[start...].firstIndex(of: 10) {
       partial += bytes[start..<newline].prefix(BootstrapDialogue.lineLimit)
+      let raw = partial
       let line = String(decoding: partial, as: UTF8.self)
       partial = []
       start = newline + 1
-      if line.contains(BootstrapDialogue.ready) { return (.ready(report), Array(bytes[start...])) }
+      if raw.holds(BootstrapDialogue.ready) { return (.ready(report), Array(bytes[start...])) }
       if line.hasPrefix(BootstrapDialogue.image) {
         report.image = ImageIdentity(String(line.dropFirst(BootstrapDialogue.image.count)))
       } else {
@@ -54,5 +55,15 @@ struct BootstrapDialogue: Sendable {
       partial += bytes[start...].prefix(BootstrapDialogue.lineLimit - partial.count)
     }
     return (.more, [])
+  }
+}
+
+extension [UInt8] {
+  /// Whether they hold the text's bytes.
+  ///
+  /// `String.contains` of a string would link the whole machinery of regular expressions: a megabyte to every machine.
+  func holds(_ text: String) -> Bool {
+    let wanted = Array(text.utf8)
+    return indices.contains { self[$0...].starts(with: wanted) }
   }
 }

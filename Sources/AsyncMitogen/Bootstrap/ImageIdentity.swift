@@ -23,20 +23,48 @@ struct ImageIdentity: Hashable, Sendable {
 
   private static func compute() -> ImageIdentity {
     guard let image = Image.own else { return ImageIdentity("unknown") }
-    if let identifier = image.buildIdentifier { return ImageIdentity("id-" + hexadecimal(identifier)) }
+    return ImageIdentity(
+      buildIdentifier: image.buildIdentifier, codeSize: image.code.count, codeOffset: image.code.lowerBound - image.base
+    ) { offset in
+      image.word(at: image.code.lowerBound + UInt(offset))
+    }
+  }
+
+  /// The identity that a process says it has when it runs this file, which holds `bytes`.
+  init(_ elf: ELFImage, _ bytes: [UInt8]) {
+    guard let code = elf.code else {
+      self.init("unknown")
+      return
+    }
+    self.init(
+      buildIdentifier: elf.buildIdentifier, codeSize: code.fileRange.count,
+      codeOffset: UInt(truncatingIfNeeded: code.address)
+    ) { offset in
+      let start = code.fileRange.lowerBound + offset
+      guard offset >= 0, start + 8 <= code.fileRange.upperBound else { return 0 }
+      return bytes[start..<start + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+  }
+
+  /// - Parameter word: Eight bytes at an offset in the executable segment; 0 outside of it.
+  private init(buildIdentifier: [UInt8]?, codeSize: Int, codeOffset: UInt, word: (Int) -> UInt64) {
+    if let buildIdentifier {
+      self.init("id-" + ImageIdentity.hexadecimal(buildIdentifier))
+      return
+    }
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     func mix(_ value: UInt64) {
       hash = (hash ^ value) &* 0x0000_0100_0000_01b3
       hash ^= hash >> 29
     }
-    mix(UInt64(image.code.count))
-    mix(UInt64(image.code.lowerBound - image.base))
+    mix(UInt64(codeSize))
+    mix(UInt64(codeOffset))
     let samples = 256
-    let step = max(64, image.code.count / samples) & ~7
-    for offset in stride(from: 0, to: image.code.count - 64, by: step) {
-      for word in 0..<4 { mix(image.word(at: image.code.lowerBound + UInt(offset + word * 8))) }
+    let step = max(64, codeSize / samples) & ~7
+    for offset in stride(from: 0, to: codeSize - 64, by: step) {
+      for index in 0..<4 { mix(word(offset + index * 8)) }
     }
-    return ImageIdentity("sample-" + String(hash, radix: 16))
+    self.init("sample-" + String(hash, radix: 16))
   }
 
   private static func hexadecimal(_ bytes: [UInt8]) -> String {

@@ -1,0 +1,108 @@
+internal import Glibc
+internal import Synchronization
+
+/// An image that has been read: what is known of it, and its bytes as they are sent.
+final class PreparedImage: Sendable {
+  let details: ProgramImage.Details
+  /// Stays the same file when its path is given to another, or to none.
+  private let file: FileDescriptor
+  private let path: String
+  private let compression = Mutex<Task<[UInt8], any Error>?>(nil)
+
+  /// Reads a file. It takes some ten milliseconds for a small program, so not on a thread that serves messages.
+  init(path: String) throws(ProgramImageError) {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .unreadable(path: path, errorNumber: errno) }
+    file = FileDescriptor(descriptor)
+    self.path = path
+    let bytes = try PreparedImage.read(file, path)
+    guard let elf = ELFImage(bytes) else { throw .notAProgram(path: path) }
+    let identity = path == ImageStore.ownPath ? ImageIdentity.own : ImageIdentity(elf, bytes)
+    details = ProgramImage.Details(
+      digest: SHA256.hexadecimal(of: bytes), size: bytes.count, identity: identity.text, isStatic: elf.isStatic,
+      interpreter: elf.interpreter, neededLibraries: elf.neededLibraries, elf: elf.machine)
+  }
+
+  /// The bytes for a machine.
+  ///
+  /// Compressed ones are kept for the next child. An unoptimised build takes longer to compress than most networks take
+  /// to carry the file, so there is no compression in it.
+  func payload(for facts: TargetFacts) async throws(ProgramImageError) -> ImagePayload {
+    try details.check(against: facts)
+    #if DEBUG
+      let compressed = false
+    #else
+      let compressed = facts.hasGzip
+    #endif
+    return try await payload(compressed: compressed)
+  }
+
+  func payload(compressed: Bool) async throws(ProgramImageError) -> ImagePayload {
+    let task = compressed ? startCompressing() : Task.detached { [file, path] in try PreparedImage.read(file, path) }
+    do {
+      return ImagePayload(details: details, bytes: try await task.value, isCompressed: compressed)
+    } catch let error as ProgramImageError {
+      if compressed { compression.withLock { $0 = nil } }
+      throw error
+    } catch {
+      throw .unreadable(path: path, errorNumber: ECANCELED)
+    }
+  }
+
+  /// Begins to compress, once, in the background: while a connection is made that will need it.
+  @discardableResult
+  func startCompressing() -> Task<[UInt8], any Error> {
+    compression.withLock { task in
+      if let task { return task }
+      let started = Task.detached { [file, path] in GzipCompressor.compress(try PreparedImage.read(file, path)) }
+      task = started
+      return started
+    }
+  }
+
+  private static func read(_ file: FileDescriptor, _ path: String) throws(ProgramImageError) -> [UInt8] {
+    var status = stat()
+    guard unsafe fstat(file.number, &status) == 0 else { throw .unreadable(path: path, errorNumber: errno) }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw .notAProgram(path: path) }
+    let size = Int(status.st_size)
+    var failure: Int32?
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+      while count < size {
+        // Within the buffer: at most what is missing, behind what is there.
+        let taken = unsafe pread(file.number, buffer.baseAddress?.advanced(by: count), size - count, off_t(count))
+        if taken < 0, errno == EINTR { continue }
+        if taken < 0 { failure = errno }
+        guard taken > 0 else { break }
+        count += taken
+      }
+    }
+    if let failure { throw .unreadable(path: path, errorNumber: failure) }
+    return bytes
+  }
+}
+
+/// An image on its way: a line that announces it, and exactly as many bytes as that says.
+struct ImagePayload: Sendable, Hashable {
+  let announcement: [UInt8]
+  let bytes: [UInt8]
+
+  init(details: ProgramImage.Details, bytes: [UInt8], isCompressed: Bool) {
+    self.init(digest: details.digest, size: details.size, bytes: bytes, isCompressed: isCompressed)
+  }
+
+  /// - Parameter size: Of the file, unpacked; the first stage reserves it in whole blocks of 64 KiB, rounded down, so
+  ///   that no zeros stay behind the file's end.
+  init(digest: String, size: Int, bytes: [UInt8], isCompressed: Bool) {
+    let command = isCompressed ? "gzip -dc" : "cat"
+    announcement = Array("\(digest) \(bytes.count) \(size / 65_536) \(command)\n".utf8)
+    self.bytes = bytes
+  }
+
+  /// A piece of it, for a stream's queue: the announcement, then the image; nil behind the end.
+  func chunk(_ index: Int, size: Int = 262_144) -> [UInt8]? {
+    guard index > 0 else { return announcement }
+    let start = (index - 1) * size
+    guard start < bytes.count else { return nil }
+    return Array(bytes[start..<min(start + size, bytes.count)])
+  }
+}

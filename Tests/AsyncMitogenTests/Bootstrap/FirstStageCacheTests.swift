@@ -1,0 +1,87 @@
+import Foundation
+import Testing
+
+@testable import AsyncMitogen
+
+@Suite(.timeLimit(.minutes(2)))
+struct FirstStageCacheTests {
+  private let place: Scratch
+  private let image = TestImage(adding: 100_000)
+
+  init() throws { place = try Scratch() }
+
+  private func run(
+    _ cache: ImageCache, shell: [String] = ["sh"], environment: [String: String] = [:]
+  ) throws -> FirstStageRun {
+    let stage = FirstStage(name: "x", cache: cache, digests: [HostPlatform.name: image.digest, "Linux vax": "00"])
+    let run = try FirstStageRun.finished(
+      shell, stage, image.payload(compressed: true), environment: environment, place: place)
+    #expect(run.report["rest"] == "REST123", "\(shell) \(String(decoding: run.printed, as: UTF8.self)) \(run.errors)")
+    #expect(run.leftovers.isEmpty)
+    return run
+  }
+
+  @Test(arguments: TestImage.shells)
+  func `the second time nothing is sent`(shell: [String]) throws {
+    let directory = place.path("deep/cache dir")
+    #expect(try run(.directory(directory), shell: shell).facts?.isCached == false)
+    #expect(try place.names("deep/cache dir") == [image.digest])
+    let second = try run(.directory(directory), shell: shell)
+    #expect(second.facts?.isCached == true)
+    // What crosses before the first frame: the command line one way, a line the other.
+    let sent = second.stage.arguments.reduce(0) { $0 + $1.utf8.count + 3 }
+    let answered = String(decoding: second.printed, as: UTF8.self).prefix { $0 != "R" }.utf8.count
+    #expect(sent + answered <= 2_048 + directory.utf8.count + 30, "\(sent) and \(answered) bytes")
+  }
+
+  @Test func `the user's cache is where the user's caches are`() throws {
+    #expect(try run(.user).facts?.isCached == false)
+    #expect(try place.names("home/.cache/async-mitogen") == [image.digest])
+    #expect(try run(.user).facts?.isCached == true)
+    #expect(try run(.user, environment: ["XDG_CACHE_HOME": place.path("xdg")]).facts?.isCached == false)
+    #expect(try place.names("xdg/async-mitogen") == [image.digest])
+    #expect(try run(.user, environment: ["HOME": ""]).facts?.isCached == false)
+  }
+
+  @Test func `what others may write, or has another content, is not run`() throws {
+    let directory = try place.directory("cache")
+    let cache = ImageCache.directory(directory)
+    _ = try run(cache)
+    let manager = FileManager.default
+    try manager.setAttributes([.posixPermissions: 0o722], ofItemAtPath: directory + "/" + image.digest)
+    #expect(try run(cache).facts?.isCached == false)
+    #expect(try run(cache).facts?.isCached == true)
+    try place.write(Array("#!/bin/sh\necho evil\n".utf8), "cache/" + image.digest, mode: 0o700)
+    #expect(try run(cache).facts?.isCached == false)
+    #expect(try run(cache).facts?.isCached == true)
+    try manager.setAttributes([.posixPermissions: 0o777], ofItemAtPath: directory)
+    #expect(try run(cache).facts?.isCached == false)
+    try manager.setAttributes([.posixPermissions: 0o700], ofItemAtPath: directory)
+    if getuid() == 0 {
+      try manager.setAttributes([.ownerAccountID: 12_345], ofItemAtPath: directory + "/" + image.digest)
+      #expect(try run(cache).facts?.isCached == false)
+    }
+    // A link may lead to what others own.
+    try manager.moveItem(atPath: directory, toPath: place.path("real"))
+    try manager.createSymbolicLink(atPath: directory, withDestinationPath: place.path("real"))
+    #expect(try run(cache).facts?.isCached == false)
+  }
+
+  @Test func `two that come at once do each other no harm`() async throws {
+    let directory = place.path("cache")
+    try await withThrowingTaskGroup { group in
+      for _ in 0..<6 {
+        let (place, image) = (try Scratch(), image)
+        group.addTask {
+          let stage = FirstStage(
+            name: "x", cache: .directory(directory), digests: [HostPlatform.name: image.digest])
+          let run = try FirstStageRun.finished(["sh"], stage, image.payload(compressed: true), place: place)
+          #expect(run.report["rest"] == "REST123", "\(run.errors)")
+        }
+      }
+      try await group.waitForAll()
+    }
+    #expect(try place.names("cache") == [image.digest])
+    #expect(SHA256.hexadecimal(of: try place.read("cache/" + image.digest)) == image.digest)
+  }
+}
