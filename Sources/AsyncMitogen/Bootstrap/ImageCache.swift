@@ -1,11 +1,12 @@
-/// Where a machine keeps this program between visits, so that it need not be sent again.
+/// Where a machine keeps this program for the next time, so that it need not be sent again.
 ///
 /// Local contexts run the file that is there already: for them there is nothing to keep.
 public enum ImageCache: Sendable, Hashable, Codable {
-  /// Nowhere: nothing is left behind.
+  /// Nowhere: the program is sent each time, and leaves nothing on disk.
   case none
-  /// In this directory.
-  case directory(String)
-  /// In the user's own cache directory.
+  /// In the user's own cache: `$XDG_CACHE_HOME/async-mitogen`, or `~/.cache/async-mitogen`.
   case user
+  /// In this directory, which must belong to the user or root, and be writable by nobody else. It is made if it is not
+  /// there.
+  case directory(String)
 }

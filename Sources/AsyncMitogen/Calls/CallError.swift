@@ -107,10 +107,14 @@ extension CallError: PickleConvertible {
 
   /// Reads Mitogen's form: type, colon, message, and perhaps a traceback.
   init(mitogenText text: String, context: ContextID?) {
-    let parts = text.split(separator: ": ", maxSplits: 1, omittingEmptySubsequences: false)
-    let isNamed = parts.count == 2 && parts[0].allSatisfy { $0.isLetter || $0.isNumber || $0 == "." || $0 == "_" }
+    // By a single character: a separator of two would link the engine of regular expressions, a megabyte of it.
+    let name = text.prefix { $0 != ":" }
+    let rest = text.dropFirst(name.count)
+    let isNamed =
+      rest.hasPrefix(": ") && !name.isEmpty
+      && name.allSatisfy { $0.isLetter || $0.isNumber || $0 == "." || $0 == "_" }
     self.init(
-      typeName: isNamed ? String(parts[0]) : "CallError", message: isNamed ? String(parts[1]) : text,
+      typeName: isNamed ? String(name) : "CallError", message: isNamed ? String(rest.dropFirst(2)) : text,
       context: context)
   }
 }

@@ -77,14 +77,3 @@ struct FirstStage: Sendable, Hashable {
   /// 64 random bits.
   private static func randomToken() -> String { String(UInt64.random(in: 1 << 60...UInt64.max), radix: 36) }
 }
-
-/// Where a machine keeps our program for the next time.
-public enum ImageCache: Sendable, Hashable, Codable {
-  /// Nowhere: the program is sent each time, and leaves nothing on disk.
-  case none
-  /// In the user's own cache: `$XDG_CACHE_HOME/async-mitogen`, or `~/.cache/async-mitogen`.
-  case user
-  /// In this directory, which must belong to the user or root, and be writable by nobody else. It is made if it is not
-  /// there.
-  case directory(String)
-}
