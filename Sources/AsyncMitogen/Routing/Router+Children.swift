@@ -12,7 +12,7 @@ struct ChildLink: Sendable {
   var image: ImageIdentity?
   var isUp = false
   /// The last lines that it printed.
-  var printed = LineHistory(lineLimit: 20, byteLimit: 16_384)
+  var printed = LineHistory(lineLimit: 100, byteLimit: 16_384)
   /// Its stream has ended, and the process is waited for.
   var end: StreamEnd?
   /// Told whether it came up; nil once it has been.
