@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <time.h>
 #include <unistd.h>
 
 // The child's main, in Swift. Weak: a program that links only this target has none.
@@ -55,6 +56,10 @@ static void crash(int signal, siginfo_t *info, void *context) {
   (void)info;
   (void)context;
   char buffer[4096];
+  // Another thread may have read the reason already and be about to send it: it gets the time to. If this is the one
+  // that polls, the watchdog takes its place meanwhile.
+  struct timespec pause = {0, 50000000};
+  nanosleep(&pause, NULL);
   for (int index = 0; index < 2; index++) {
     ssize_t count;
     while (crash_sources[index] >= 0 && (count = read(crash_sources[index], buffer, sizeof buffer)) > 0) {
