@@ -153,7 +153,10 @@ struct CallAdmission: Sendable {
 
   /// Forgets that a chain has failed. Calls that wait in it run again.
   mutating func forget(_ chain: String) {
+    guard chains[chain]?.failure != nil else { return }
     chains[chain]?.failure = nil
+    // It leaves the line too: failing again, it would stand there twice, and be forgotten in place of an older one.
+    failedChains.keep(where: { $0 != chain })
     if chains[chain]?.isRunning == false { chains[chain] = nil }
   }
 
@@ -192,7 +195,7 @@ struct CallAdmission: Sendable {
   private mutating func fail(_ chain: String, with failure: [UInt8]) {
     chains[chain]?.failure = failure
     failedChains.append(chain)
-    // The one that failed first is forgotten first; a chain that is reset has left already.
+    // The one that failed first is forgotten first.
     while failedChains.count > CallAdmission.failedChainLimit, let first = failedChains.popFirst() { forget(first) }
   }
 
@@ -217,5 +220,11 @@ struct CallAdmission: Sendable {
   private mutating func forgetWaiting(_ message: Message) {
     waitingCount -= 1
     waitingBytes -= message.payload.count
+    // Who gave up on a call that had ended just then is not remembered for ever. The last call that waited starts now,
+    // and still has to hear of it.
+    if waitingCount == 0, !abandoned.isEmpty {
+      let key = Key(source: message.source, replyTo: message.replyTo)
+      abandoned = abandoned.contains(key) ? [key] : []
+    }
   }
 }

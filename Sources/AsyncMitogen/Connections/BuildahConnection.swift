@@ -1,6 +1,8 @@
 /// A context in a container that is being built, by buildah. Mitogen's `buildah`.
 public struct BuildahConnection: CommandConnection {
+  /// Mitogen's name of it.
   public static let methodName = "buildah"
+  /// The options that all methods have.
   public var options: ConnectionOptions
   /// The name of the container.
   public var container: String

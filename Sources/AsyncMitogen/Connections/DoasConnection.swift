@@ -1,6 +1,8 @@
 /// A context as another user of the same machine, by doas. Mitogen's `doas`.
 public struct DoasConnection: CommandConnection {
+  /// Mitogen's name of it.
   public static let methodName = "doas"
+  /// The options that all methods have.
   public var options: ConnectionOptions
   /// Who to become.
   public var username: String

@@ -1,6 +1,8 @@
 /// A context in a container, by docker: one that runs, or a new one that is removed afterwards. Mitogen's `docker`.
 public struct DockerConnection: CommandConnection {
+  /// Mitogen's name of it.
   public static let methodName = "docker"
+  /// The options that all methods have.
   public var options: ConnectionOptions
   /// The name of a container that runs.
   public let container: String?

@@ -1,6 +1,8 @@
 /// A context in a container of Incus. Mitogen's `incus`.
 public struct IncusConnection: CommandConnection {
+  /// Mitogen's name of it.
   public static let methodName = "incus"
+  /// The options that all methods have.
   public var options: ConnectionOptions
   /// The name of the container.
   public var container: String

@@ -1,6 +1,8 @@
 /// A context in a jail of FreeBSD, by jexec. Mitogen's `jail`.
 public struct JailConnection: CommandConnection {
+  /// Mitogen's name of it.
   public static let methodName = "jail"
+  /// The options that all methods have.
   public var options: ConnectionOptions
   /// The name of the jail.
   public var container: String

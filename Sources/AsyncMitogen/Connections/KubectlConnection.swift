@@ -1,6 +1,8 @@
 /// A context in a pod of Kubernetes, by kubectl. Mitogen's `kubectl`.
 public struct KubectlConnection: CommandConnection {
+  /// Mitogen's name of it.
   public static let methodName = "kubectl"
+  /// The options that all methods have.
   public var options: ConnectionOptions
   /// The name of the pod.
   public var pod: String

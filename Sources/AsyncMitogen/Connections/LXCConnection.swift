@@ -1,6 +1,8 @@
 /// A context in a container of LXC, by lxc-attach. Mitogen's `lxc`.
 public struct LXCConnection: CommandConnection {
+  /// Mitogen's name of it.
   public static let methodName = "lxc"
+  /// The options that all methods have.
   public var options: ConnectionOptions
   /// The name of the container.
   public var container: String

@@ -1,6 +1,8 @@
 /// A context in a container of LXD, by its client lxc. Mitogen's `lxd`.
 public struct LXDConnection: CommandConnection {
+  /// Mitogen's name of it.
   public static let methodName = "lxd"
+  /// The options that all methods have.
   public var options: ConnectionOptions
   /// The name of the container.
   public var container: String

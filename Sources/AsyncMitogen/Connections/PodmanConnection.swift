@@ -1,6 +1,8 @@
 /// A context in a container, by podman. Mitogen's `podman`.
 public struct PodmanConnection: CommandConnection {
+  /// Mitogen's name of it.
   public static let methodName = "podman"
+  /// The options that all methods have.
   public var options: ConnectionOptions
   /// The name of the container.
   public var container: String

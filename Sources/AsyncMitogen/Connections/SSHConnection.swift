@@ -1,6 +1,8 @@
 /// A context on another machine, by OpenSSH's client. Mitogen's `ssh`.
 public struct SSHConnection: CommandConnection {
+  /// Mitogen's name of it.
   public static let methodName = "ssh"
+  /// The options that all methods have.
   public var options: ConnectionOptions
   /// The host to connect to.
   public var hostname: String

@@ -1,6 +1,7 @@
 /// A context in a container of this machine, by entering its namespaces: no program of its manager runs in between.
 /// Mitogen's `setns`.
 public struct SetnsConnection: ConnectionMethod {
+  /// Mitogen's name of it.
   public static let methodName = "setns"
 
   /// What manages the container.
@@ -8,6 +9,7 @@ public struct SetnsConnection: ConnectionMethod {
     case docker, lxc, lxd, machinectl
   }
 
+  /// The options that all methods have.
   public var options: ConnectionOptions
   /// The name of the container.
   public var container: String

@@ -1,6 +1,8 @@
 /// A context as another user of the same machine, by su. Mitogen's `su`.
 public struct SuConnection: CommandConnection {
+  /// Mitogen's name of it.
   public static let methodName = "su"
+  /// The options that all methods have.
   public var options: ConnectionOptions
   /// Who to become.
   public var username: String

@@ -1,6 +1,8 @@
 /// A context as another user of the same machine, by sudo. Mitogen's `sudo`.
 public struct SudoConnection: CommandConnection {
+  /// Mitogen's name of it.
   public static let methodName = "sudo"
+  /// The options that all methods have.
   public var options: ConnectionOptions
   /// Who to become; root if nil and the arguments do not say.
   public var username: String?

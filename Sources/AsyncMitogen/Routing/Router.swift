@@ -38,8 +38,6 @@ internal import Synchronization
   var blockWaiters: [CheckedContinuation<Void, Never>] = []
   /// What is done when the link to the parent ends; the child's process ends then.
   var parentEnded: (@Sendable (isolated Router) -> Void)?
-  /// What is done when a parent says that this context is to end.
-  var shutdownRequested: (@Sendable () -> Void)?
 
   static let log = Logger("mitogen.router")
 

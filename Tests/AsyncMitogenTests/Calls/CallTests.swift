@@ -256,7 +256,9 @@ struct CallTests {
         #expect(result == number)
       }
       print("beside a blocked call: \(worst) at worst, through its context \(worstBeyond)")
-      // All of them have returned while that one still blocks; how soon is for the benchmarks to say.
+      // All of them have returned while that one still blocks.
+      #expect(worst < .seconds(1))
+      #expect(worstBeyond < .seconds(1))
       try await child.call(descriptor) { descriptor in
         var byte: UInt8 = 1
         _ = unsafe write(Int32(descriptor), &byte, 1)
