@@ -36,6 +36,7 @@ static uint32_t to_epoll(uint32_t interest) {
   uint32_t events = 0;
   if (interest & AMT_READABLE) events |= EPOLLIN | EPOLLRDHUP;
   if (interest & AMT_WRITABLE) events |= EPOLLOUT;
+  if (interest & AMT_EDGE) events |= EPOLLET;
   return events;
 }
 
@@ -67,6 +68,7 @@ int amt_epoll_wait(int epoll, struct amt_event *events, int capacity, int64_t na
   for (int index = 0; index < count; index++) {
     uint32_t seen = found[index].events, told = 0;
     if (seen & (EPOLLIN | EPOLLPRI | EPOLLRDHUP)) told |= AMT_READABLE;
+    if (seen & EPOLLRDHUP) told |= AMT_ENDED;
     if (seen & EPOLLOUT) told |= AMT_WRITABLE;
     if (seen & (EPOLLHUP | EPOLLERR)) told |= AMT_HANGUP;
     events[index].data = found[index].data.u64;

@@ -14,6 +14,11 @@ public struct Readiness: OptionSet, Sendable, Hashable {
   public static let writable = Readiness(rawValue: AMT_WRITABLE)
   /// The other side is gone, or the descriptor has failed; told whether asked for or not.
   public static let hangUp = Readiness(rawValue: AMT_HANGUP)
+  /// Told beside ``readable``: nothing will come after what is there.
+  static let ended = Readiness(rawValue: AMT_ENDED)
+  /// Asked for: readiness is told when it begins, not as long as it lasts. Spares the kernel a look at each descriptor
+  /// that it has told of before.
+  static let edges = Readiness(rawValue: AMT_EDGE)
 }
 
 /// Hears what a descriptor is ready for, on the lane.
@@ -69,9 +74,16 @@ struct DescriptorTable: Sendable {
 
   /// Changes what a descriptor is watched for; nothing if it is not watched.
   mutating func setInterest(_ descriptor: Int32, _ interest: Readiness) -> Change {
-    guard let entry = entry(descriptor), entry.interest != interest else { return .none }
+    guard let (data, known) = registration(descriptor), known != interest else { return .none }
     entries[Int(descriptor)]?.interest = interest
-    return .modify(data: UInt64(entry.generation) << 32 | UInt64(UInt32(bitPattern: descriptor)))
+    return .modify(data: data)
+  }
+
+  /// What a descriptor's events carry, and what it is watched for; nil if it is not watched.
+  func registration(_ descriptor: Int32) -> (data: UInt64, interest: Readiness)? {
+    entry(descriptor).map {
+      (UInt64($0.generation) << 32 | UInt64(UInt32(bitPattern: descriptor)), $0.interest)
+    }
   }
 
   /// What a descriptor is watched for; nil if it is not watched.

@@ -46,6 +46,14 @@ final class Poller: Sendable {
     }
   }
 
+  /// Has the next wait look at a descriptor anew that is watched for edges.
+  func tellAgain(_ descriptor: Int32) {
+    table.withLock { table in
+      guard let (data, interest) = table.registration(descriptor) else { return }
+      _ = apply(.modify(data: data), descriptor, interest)
+    }
+  }
+
   /// Stops watching a descriptor; call before it is closed.
   ///
   /// - Parameter handler: Only what is registered for this one; whatever is registered if nil.

@@ -149,10 +149,16 @@
   private func handle(_ readiness: Readiness) {
     guard !isClosed else { return }
     if readiness.contains(.writable) { flush() }
-    if !readiness.isDisjoint(with: [.readable, .hangUp]) { receive() }
+    if !readiness.isDisjoint(with: [.readable, .hangUp]) {
+      receive(untilEmpty: !readiness.isDisjoint(with: [.ended, .hangUp]))
+    }
   }
 
-  private func receive() {
+  /// Reads what is there, for a while.
+  ///
+  /// - Parameter untilEmpty: Whether a read that brings less than it could is followed by another. Without that, what
+  ///   comes later is told of; but of an end that has been told of with the data before it nothing more is heard.
+  private func receive(untilEmpty: Bool) {
     for _ in 0..<Stream.readsPerWakeup {
       var capacity = 0
       var result = TransportResult.wouldBlock
@@ -168,9 +174,11 @@
       case .bytes(let count):
         guard process(), !isClosed else { return }
         // Less than there was room for: nothing is left, or the poller will say so.
-        if count < capacity || isReadingPaused { return }
+        if isReadingPaused || count < capacity && !untilEmpty { return }
       }
     }
+    // More may be there, which is told of once others have had their turn.
+    transport.tellAgain()
   }
 
   /// Handles what the decoder holds; false if the stream has been closed for it.

@@ -15,6 +15,8 @@ protocol Transport: AnyObject, Sendable {
   func start(_ handler: any ReadinessHandler) throws
   /// Changes what `handler` is told.
   func setInterest(_ interest: Readiness)
+  /// Has `handler` told again of what it has been told of and has not taken.
+  func tellAgain()
   /// Ends the transport in both directions. Calling it again has no effect.
   func close()
 }
@@ -81,17 +83,24 @@ final class DescriptorTransport: Transport {
     return result(count, atEnd: .wouldBlock)
   }
 
+  /// One socket in both directions is told of in edges: a read that brings less than it could has emptied it. A
+  /// terminal gives what it has in portions.
+  private var edges: Readiness { output === input && outputIsSocket ? .edges : [] }
+
   func start(_ handler: any ReadinessHandler) throws {
-    try poller.register(input.number, interest: .readable, keepsAlive: keepsAlive, handler: handler)
+    try poller.register(
+      input.number, interest: edges.union(.readable), keepsAlive: keepsAlive, handler: handler)
     guard output !== input else { return }
     try poller.register(output.number, interest: [], keepsAlive: false, handler: handler)
   }
 
   func setInterest(_ interest: Readiness) {
-    if output === input { return poller.setInterest(input.number, interest) }
+    if output === input { return poller.setInterest(input.number, edges.union(interest)) }
     poller.setInterest(input.number, interest.intersection(.readable))
     poller.setInterest(output.number, interest.intersection(.writable))
   }
+
+  func tellAgain() { if output === input { poller.tellAgain(input.number) } }
 
   func close() {
     poller.unregister(input.number)

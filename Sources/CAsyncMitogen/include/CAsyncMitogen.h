@@ -12,6 +12,10 @@
 #define AMT_READABLE 1u
 #define AMT_WRITABLE 2u
 #define AMT_HANGUP 4u
+// Told beside AMT_READABLE: nothing will come after what is there.
+#define AMT_ENDED 8u
+// Asked for: events are told once, when something changes, and not as long as they last.
+#define AMT_EDGE 16u
 
 // The first bytes of a child's argv[0]; the environment variable that goes with it.
 #define AMT_CHILD_MARKER "mitogen:"
@@ -24,7 +28,7 @@ struct amt_event {
 
 // epoll (missing in Swift: <sys/epoll.h> is not in the module, and its struct is packed).
 int amt_epoll_create(void);
-// interest is a set of AMT_READABLE and AMT_WRITABLE; hang-ups are always told.
+// interest is a set of AMT_READABLE, AMT_WRITABLE and AMT_EDGE; hang-ups are always told.
 int amt_epoll_add(int epoll, int descriptor, uint32_t interest, uint64_t data);
 int amt_epoll_modify(int epoll, int descriptor, uint32_t interest, uint64_t data);
 int amt_epoll_remove(int epoll, int descriptor);

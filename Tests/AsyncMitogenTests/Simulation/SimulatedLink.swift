@@ -68,6 +68,8 @@ final class SimulatedTransport: Transport, @unchecked Sendable {
     tell()
   }
 
+  func tellAgain() { tell() }
+
   func close() {
     guard !isClosed else { return }
     isClosed = true
