@@ -21,16 +21,30 @@ static int child = 0;
 
 int amt_is_child(void) { return child; }
 
+static int is_marked(const char *argument) {
+  return strncmp(argument, AMT_CHILD_MARKER, sizeof AMT_CHILD_MARKER - 1) == 0;
+}
+
+// A shell executes this program by a descriptor of its own, which nobody needs any more.
+static void close_executed_descriptor(void) {
+  static const char prefix[] = "/proc/self/fd/";
+  const char *path = (const char *)getauxval(AT_EXECFN);
+  if (!path || strncmp(path, prefix, sizeof prefix - 1) != 0) return;
+  int descriptor = atoi(path + sizeof prefix - 1);
+  if (descriptor > 2) close(descriptor);
+}
+
 __attribute__((constructor)) static void amt_become_child(int argc, char **argv, char **environment) {
   if (argc < 1 || !argv || !argv[0]) return;
   int enters = strcmp(argv[0], AMT_ENTER_MARKER) == 0;
-  int holds = strcmp(argv[0], AMT_HOLD_MARKER) == 0;
-  if (!enters && !holds && strncmp(argv[0], AMT_CHILD_MARKER, sizeof AMT_CHILD_MARKER - 1) != 0) return;
+  // A shell cannot choose a program's own name, so it gives the marker as the first argument.
+  int follows = argc == 2 && is_marked(argv[1]);
+  if (!enters && !follows && !is_marked(argv[0])) return;
   if (!getenv(AMT_CHILD_VARIABLE)) return;
   // A set-user-id program decides for itself what it is.
   if (getauxval(AT_SECURE)) return;
   if (enters) _exit(amt_enter(argc, argv));
-  if (holds) _exit(amt_hold(argc, argv));
+  if (follows) close_executed_descriptor();
   child = 1;
   // Our place in the list of initializers is not ours to choose: run those behind us, for this call never returns.
   // In a static program libdispatch's is among them.

@@ -60,14 +60,3 @@ int amt_openpty(char *slave, size_t size) {
   }
   return master;
 }
-
-// posix_spawn can set signals to their defaults, but not have them ignored.
-int amt_hold(int argc, char **argv) {
-  if (argc < 3) return 126;
-  signal(SIGHUP, SIG_IGN);
-  unsetenv(AMT_CHILD_VARIABLE);
-  execvp(argv[1], argv + 2);
-  int error = errno;
-  dprintf(2, "%s: %s\n", argv[1], strerror(error));
-  return error == ENOENT ? 127 : 126;
-}

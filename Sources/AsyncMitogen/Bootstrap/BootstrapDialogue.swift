@@ -8,6 +8,8 @@ struct BootstrapReport: Sendable, Hashable {
 enum BootstrapFailure: Error, Sendable, Hashable {
   /// Its output ended; `lines` are the last that it printed.
   case ended(lines: [String])
+  /// The first stage did not become our program.
+  case firstStage(FirstStageFailure, lines: [String])
 }
 
 /// Reads what a new child prints before its first frame, line by line.

@@ -6,7 +6,7 @@ struct ChildDescriptors: Sendable {
   let stream: FileDescriptor
   /// Where the program's own messages and prompts are, and secrets are typed if it is a terminal; nil if among the
   /// frames.
-  private(set) var errorOutput: FileDescriptor?
+  let errorOutput: FileDescriptor?
   /// What the process gets; nil for the terminal.
   private(set) var input: FileDescriptor?
   private(set) var output: FileDescriptor?
@@ -40,9 +40,6 @@ struct ChildDescriptors: Sendable {
       (errorOutput, error, terminal) = (made.master, nil, made.slavePath)
     }
   }
-
-  /// Lets go of the terminal on which passwords were asked for.
-  mutating func releaseTerminal() { errorOutput = nil }
 
   /// Closes the process's side here, once it has been started: else this process would keep it open.
   mutating func releaseChildSide() { (input, output, error) = (nil, nil, nil) }

@@ -45,11 +45,17 @@ enum CallRequest {
   }
 
   /// Asks a context to start another one.
-  static func proxyConnect<Method: ConnectionMethod>(_ method: Method) throws -> [UInt8] {
+  ///
+  /// - Parameter authenticator: Where what is asked meanwhile is sent to.
+  static func proxyConnect<Method: ConnectionMethod>(
+    _ method: Method, authenticator: Sender<AuthenticationQuestion>?
+  ) throws -> [UInt8] {
     let target = proxyConnectTarget
     var writer = begin(nil, module: target.module, className: nil, function: target.function)
     writer.emptyTuple()
-    try writer.encode(ProxyConnectArguments(methodName: Method.methodName, method: method))
+    try writer.encode(
+      ProxyConnectArguments(
+        methodName: Method.methodName, method: method, authenticator: authenticator))
     return end(writer)
   }
 
@@ -77,11 +83,13 @@ enum CallRequest {
     var name: String?
     var methodName: String
     var method: Method
+    var authenticator: Sender<AuthenticationQuestion>?
 
     enum CodingKeys: String, CodingKey {
       case name
       case methodName = "method_name"
       case method = "kwargs"
+      case authenticator
     }
   }
 }

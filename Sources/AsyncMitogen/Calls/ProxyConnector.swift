@@ -1,28 +1,49 @@
 /// Starts a context because another one, above, asked for it. Mitogen's `_proxy_connect`.
 enum ProxyConnector {
-  /// The methods that are known by Mitogen's names.
-  private static let methods: [String: any ConnectionMethod.Type] = [LocalConnection.methodName: LocalConnection.self]
-
   static func connect(
     _ keywords: Unpickled.Node, router: Router, userInfo: [CodingUserInfoKey: any Sendable]
   ) async throws -> [UInt8] {
     guard let name = keywords["method_name"]?.text, let options = keywords["kwargs"] else {
       throw StreamError("invalid message: no method to connect with")
     }
-    guard let type = methods[name] else {
+    guard let type = KnownMethods.all[name] else {
       throw CallTargetError(target: name, reason: "this program has no connection method of that name")
     }
-    return try PickleEncoder().encode(try await connect(type, options, router, userInfo))
+    let questions = try keywords["authenticator"].flatMap { node in
+      node.isNone ? nil : try node.decode(Sender<AuthenticationQuestion>.self, userInfo: userInfo)
+    }
+    let authenticate = questions.map { ask($0, router) }
+    return try PickleEncoder().encode(try await connect(type, options, router, authenticate, userInfo))
   }
 
   private static func connect<Method: ConnectionMethod>(
-    _ type: Method.Type, _ options: Unpickled.Node, _ router: Router, _ userInfo: [CodingUserInfoKey: any Sendable]
+    _ type: Method.Type, _ options: Unpickled.Node, _ router: Router, _ authenticate: Authenticator?,
+    _ userInfo: [CodingUserInfoKey: any Sendable]
   ) async throws -> ProxyConnectReply {
     do {
-      let context = try await router.connect(try options.decode(type, userInfo: userInfo))
+      let method = try options.decode(type, userInfo: userInfo)
+      let context = try await router.connect(method, authenticate: authenticate)
       return ProxyConnectReply(id: context.id.rawValue, name: context.name)
     } catch let error as ConnectionError {
-      return ProxyConnectReply(message: "error occurred on host \(HostFacts.hostName): \(error)", error: error)
+      return ProxyConnectReply(message: message(error), error: error)
+    } catch let error as PasswordError {
+      return ProxyConnectReply(message: message(error), passwordError: error)
+    } catch let error as HostKeyError {
+      return ProxyConnectReply(message: message(error), hostKeyError: error)
+    }
+  }
+
+  private static func message(_ error: any Error) -> String {
+    "error occurred on host \(HostFacts.hostName): \(error)"
+  }
+
+  /// Passes what is asked here on to whoever connects.
+  private static func ask(_ questions: Sender<AuthenticationQuestion>, _ router: Router) -> Authenticator {
+    { request in
+      let answers = Receiver<AuthenticationAnswer>(router: router, persist: false)
+      defer { answers.close() }
+      try await questions.send(AuthenticationQuestion(request: request, answer: answers.sender))
+      return try await answers.get().secret
     }
   }
 }

@@ -12,6 +12,8 @@ struct ChildConfiguration: Codable, Sendable {
   var poolSize: Int
   var maximumConcurrentCalls: Int
   var maximumQueuedCalls: Int
+  var maximumConcurrentConnections: Int
+  var cache: ImageCache
   var version = Mitogen.version
 
   enum CodingKeys: String, CodingKey {
@@ -25,6 +27,8 @@ struct ChildConfiguration: Codable, Sendable {
     case poolSize = "pool_size"
     case maximumConcurrentCalls = "max_concurrent_calls"
     case maximumQueuedCalls = "max_queued_calls"
+    case maximumConcurrentConnections = "max_concurrent_connections"
+    case cache
     case version
   }
 
@@ -52,7 +56,8 @@ struct ChildConfiguration: Codable, Sendable {
 
   init(
     contextID: ContextID, parentIDs: [ContextID], debug: Bool, logLevels: [Int], profiling: Bool,
-    unidirectional: Bool, maximumMessageSize: Int, poolSize: Int, maximumConcurrentCalls: Int, maximumQueuedCalls: Int
+    unidirectional: Bool, maximumMessageSize: Int, poolSize: Int, maximumConcurrentCalls: Int, maximumQueuedCalls: Int,
+    maximumConcurrentConnections: Int, cache: ImageCache
   ) {
     self.contextID = contextID
     self.parentIDs = parentIDs
@@ -64,5 +69,7 @@ struct ChildConfiguration: Codable, Sendable {
     self.poolSize = poolSize
     self.maximumConcurrentCalls = maximumConcurrentCalls
     self.maximumQueuedCalls = maximumQueuedCalls
+    self.maximumConcurrentConnections = maximumConcurrentConnections
+    self.cache = cache
   }
 }

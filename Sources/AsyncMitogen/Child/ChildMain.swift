@@ -71,7 +71,8 @@ private final class ChildProcessMain: Sendable {
       configuration: RouterConfiguration(
         maxMessageSize: configuration.maximumMessageSize, unidirectional: configuration.unidirectional,
         debug: configuration.debug, profiling: configuration.profiling, poolSize: configuration.poolSize,
-        maxConcurrentCalls: configuration.maximumConcurrentCalls, maxQueuedCalls: configuration.maximumQueuedCalls))
+        maxConcurrentCalls: configuration.maximumConcurrentCalls, maxQueuedCalls: configuration.maximumQueuedCalls,
+        cache: configuration.cache, maxConcurrentConnections: configuration.maximumConcurrentConnections))
     dispatcher = Dispatcher(router: router, environment: ExternalContext(router: router))
     let (poller, router, parent) = (broker.core.poller, router, configuration.parentIDs.first ?? .master)
     readers = [("stdout", standardStreams.printed), ("stderr", standardStreams.printedErrors)].map { name, descriptor in

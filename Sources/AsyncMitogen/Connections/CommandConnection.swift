@@ -6,6 +6,8 @@ public protocol CommandConnection: ConnectionMethod {
   ///
   /// - Throws: ``StreamError`` if the options contradict each other.
   func commandLine(boot: [String]) throws -> [String]
+  /// Whether a shell reads the command line on its other side: it is asked to make way for the first stage.
+  var isReadByShell: Bool { get }
   /// What the context is called if its options name it nothing.
   var defaultName: String { get }
   /// What the program gets as its standard streams.
@@ -30,6 +32,9 @@ extension CommandConnection {
   /// A socket, and a pipe for errors.
   public var streams: ChildStreams { .errorPipe }
 
+  /// No shell.
+  public var isReadByShell: Bool { false }
+
   /// Nothing.
   public var endHint: String? { nil }
 
@@ -47,7 +52,6 @@ extension CommandConnection {
     plan.endHint = endHint
     if let asking = self as? any AskingConnection {
       plan.login = LoginDialogue(asking.loginRules)
-      plan.releasesTerminal = asking.releasesTerminal && streams == .hybridTerminal
     }
     return plan
   }
@@ -61,11 +65,4 @@ extension CommandConnection {
 /// A method whose program asks for things before it runs the command line.
 protocol AskingConnection: CommandConnection {
   var loginRules: any LoginRules { get }
-  /// Whether the program needs its terminal only to ask: who becomes somebody else on this machine has it as a
-  /// controlling terminal, whose end would be that of the context.
-  var releasesTerminal: Bool { get }
-}
-
-extension AskingConnection {
-  var releasesTerminal: Bool { false }
 }

@@ -26,6 +26,8 @@ public struct ConnectionError: Error, Sendable, Hashable, Codable {
   public var lines: [String] = []
   /// What may help.
   public var hint: String?
+  /// Why the shell over there did not become the program, if it said so.
+  public var cause: FirstStageFailure?
 
   init(_ phase: Phase, name: String, message: String) {
     self.phase = phase
@@ -36,6 +38,12 @@ public struct ConnectionError: Error, Sendable, Hashable, Codable {
   static func timedOut(_ name: String, _ timeout: Duration) -> ConnectionError {
     var error = ConnectionError(.bootstrap, name: name, message: "did not come up within \(timeout)")
     error.hint = "allow more with connectTimeout"
+    return error
+  }
+
+  static func firstStage(_ name: String, _ failure: FirstStageFailure) -> ConnectionError {
+    var error = ConnectionError(.bootstrap, name: name, message: "\(failure)")
+    error.cause = failure
     return error
   }
 

@@ -26,18 +26,25 @@ public struct ConnectionOptions: Codable, Sendable, Hashable {
   public var unidirectional: Bool?
   /// How long it may take from the start of its process until it is up; 30 s by default.
   public var connectTimeout: Duration
+  /// The program to send to another machine; the one of the context that starts it if nil. Local contexts run what is
+  /// there.
+  public var image: ProgramImage?
+  /// Where the program is kept over there; as the router's configuration says if nil.
+  public var cache: ImageCache?
 
   enum CodingKeys: String, CodingKey {
     case name
     case remoteName = "remote_name"
     case debug, profiling, unidirectional
     case connectTimeout = "connect_timeout"
+    case image, cache
   }
 
   /// Makes options.
   public init(
     name: String? = nil, remoteName: String? = nil, debug: Bool = false, profiling: Bool = false,
-    unidirectional: Bool? = nil, connectTimeout: Duration = .seconds(30)
+    unidirectional: Bool? = nil, connectTimeout: Duration = .seconds(30), image: ProgramImage? = nil,
+    cache: ImageCache? = nil
   ) {
     self.name = name
     self.remoteName = remoteName
@@ -45,6 +52,8 @@ public struct ConnectionOptions: Codable, Sendable, Hashable {
     self.profiling = profiling
     self.unidirectional = unidirectional
     self.connectTimeout = connectTimeout
+    self.image = image
+    self.cache = cache
   }
 }
 
@@ -62,8 +71,6 @@ public struct LaunchPlan: Sendable {
   public var endHint: String?
   /// How to answer what it asks.
   var login: LoginDialogue?
-  /// Whether its terminal may be closed once the context is up.
-  var releasesTerminal = false
 
   /// Makes a plan.
   public init(path: String, arguments: [String], environment: [String: String] = [:]) {

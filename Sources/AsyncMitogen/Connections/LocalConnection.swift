@@ -18,12 +18,7 @@ public struct LocalConnection: ConnectionMethod {
 
   /// This program, marked as a child.
   public func launchPlan() throws -> LaunchPlan {
-    let name = try options.remoteName.map { name -> String in
-      guard !name.contains("/"), !name.contains("\\") else {
-        throw ConnectionError.failed(name, "remoteName cannot contain slashes")
-      }
-      return name
-    }
+    let name = try options.checkedRemoteName
     return LaunchPlan(
       path: path ?? "/proc/self/exe", arguments: [AMT_CHILD_MARKER + (name ?? LocalConnection.defaultName)],
       environment: [AMT_CHILD_VARIABLE: "1"])

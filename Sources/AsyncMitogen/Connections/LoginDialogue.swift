@@ -132,8 +132,8 @@ struct LoginDialogue: Sendable {
   /// A terminal that echoes would print what is typed.
   private func masked(_ line: String) -> String {
     var line = line
-    for secret in typed where secret.reveal().count >= 4 && line.contains(secret.reveal()) {
-      line = line.split(separator: secret.reveal(), omittingEmptySubsequences: false).joined(separator: "[secret]")
+    for secret in typed where secret.reveal().count >= 4 {
+      line = line.replacing(bytes: secret.reveal(), with: "[secret]")
     }
     return line
   }

@@ -85,6 +85,9 @@ public struct SSHConnection: CommandConnection {
     self.options = options
   }
 
+  /// sshd gives it to the account's shell.
+  public var isReadByShell: Bool { true }
+
   /// `ssh.host`, with the port if it is not the usual one.
   public var defaultName: String {
     guard let port, port != 22 else { return "ssh.\(hostname)" }
@@ -131,9 +134,6 @@ public struct SSHConnection: CommandConnection {
 }
 
 extension SSHConnection: AskingConnection {
-  // It dies of its terminal's end only if nobody had it ignore that signal before.
-  var releasesTerminal: Bool { true }
-
   var loginRules: any LoginRules {
     SSHLoginRules(
       password: password, passphrase: identityPassphrase, checkHostKeys: checkHostKeys,

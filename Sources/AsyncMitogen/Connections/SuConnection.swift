@@ -49,6 +49,9 @@ public struct SuConnection: CommandConnection {
     self.options = options
   }
 
+  /// su gives it to the account's shell.
+  public var isReadByShell: Bool { true }
+
   /// `su.user`.
   public var defaultName: String { "su.\(username)" }
 

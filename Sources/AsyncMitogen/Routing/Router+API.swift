@@ -54,6 +54,26 @@ extension Router {
     return stream
   }
 
+  /// How much of the program has been sent to each context that is being started from here, for any number of
+  /// observers: for a progress bar.
+  ///
+  /// An observer that is more than 4,096 events behind misses the newest. What contexts below send is theirs to tell.
+  public var uploads: AsyncStream<ImageUpload> {
+    let (stream, continuation) = AsyncStream.makeStream(
+      of: ImageUpload.self, bufferingPolicy: .bufferingOldest(4_096))
+    guard !isEnding else {
+      continuation.finish()
+      return stream
+    }
+    nextObserver += 1
+    let number = nextObserver
+    uploadObservers[number] = continuation
+    continuation.onTermination = { [weak self] _ in
+      self?.loop.enqueue { self?.enter { $0.uploadObservers[number] = nil } }
+    }
+    return stream
+  }
+
   /// Gives all that comes from a neighbour the authority of this context, or takes it back. Mitogen's `auth_id`.
   public func setPrivileged(_ context: Context, _ isPrivileged: Bool) {
     guard let link = table.link(to: context.id) else { return }

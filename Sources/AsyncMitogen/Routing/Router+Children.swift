@@ -7,10 +7,12 @@ struct ChildLink: Sendable {
   let name: String
   let process: ChildProcess?
   /// Reads what it prints outside of its own log, such as what the system says when it cannot be started.
-  let errorOutput: LineReader?
+  let errorOutput: (any ChildOutputReader)?
   /// Which image it runs, if it is one of ours and has come up.
   var image: ImageIdentity?
   var isUp = false
+  /// What may help if it ends before it is up.
+  var endHint: String?
   /// The last lines that it printed.
   var printed = LineHistory(lineLimit: 100, byteLimit: 16_384)
   /// Its stream has ended, and the process is waited for.
@@ -25,107 +27,10 @@ struct ChildLink: Sendable {
   }
 }
 
-/// A process that has been started to become a child, with the ends that stay here.
-struct LaunchedChild: Sendable {
-  let process: ChildProcess?
-  let transport: any Transport
-  let errorOutput: FileDescriptor?
-  /// What it reads first.
-  let greeting: [UInt8]
-}
-
 extension Router {
   /// How long a process that has closed its stream may take to end by itself, and then after a friendly signal.
   private static let exitPatience = Duration.milliseconds(50)
   private static let terminationPatience = Duration.seconds(1)
-
-  // MARK: connecting
-
-  /// Makes a process that has been launched a child, once it says that it is up.
-  ///
-  /// - Throws: ``ConnectionError``, ``TimeoutError`` or `CancellationError`; the process is then killed and reaped.
-  func adopt(_ launched: LaunchedChild, id: ContextID, name: String, timeout: Duration) async throws -> Context {
-    guard !isEnding else {
-      launched.process?.signal(SIGKILL)
-      throw ConnectionError.cancelled(name)
-    }
-    let link = table.reserveLink()
-    let stream = Stream(
-      link: link, name: name, router: self, loop: loop, transport: launched.transport,
-      maximumMessageSize: configuration.maxMessageSize)
-    streams[link] = stream
-    let reader = launched.errorOutput.flatMap { output in
-      broker.map { broker in
-        LineReader(descriptor: output, poller: broker.core.poller) { [weak self] line in
-          self?.enter { $0.childPrinted(line, link) }
-        }
-      }
-    }
-    children[link] = ChildLink(context: id, name: name, process: launched.process, errorOutput: reader)
-    let result: Result<BootstrapReport, any Error> = await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
-        children[link]?.connecting = { continuation.resume(returning: $0) }
-        let timer = loop.schedule(after: timeout) { [weak self] in
-          self?.enter { $0.abandon(link, .timedOut(name, timeout)) }
-        }
-        let loop = loop
-        do {
-          try reader?.start()
-          try launched.process?.watch()
-          launched.process?.onExit { [weak self] status in
-            self?.enter { $0.childExited(link, status) }
-          }
-          try stream.enter { stream in
-            try stream.start(dialogue: BootstrapDialogue()) { [weak self] result in
-              loop.cancel(timer)
-              self?.enter { $0.dialogueEnded(link, result) }
-            }
-            stream.send(raw: launched.greeting)
-          }
-        } catch {
-          loop.cancel(timer)
-          abandon(link, .failed(name, "\(error)"))
-        }
-      }
-    } onCancel: {
-      loop.enqueue { [weak self] in self?.enter { $0.abandon(link, .cancelled(name)) } }
-    }
-    switch result {
-    case .success: return context(id)
-    case .failure(let error):
-      if Task.isCancelled { throw CancellationError() }
-      throw error
-    }
-  }
-
-  private func dialogueEnded(_ link: LinkIdentifier, _ result: Result<BootstrapReport, BootstrapFailure>) {
-    switch result {
-    case .success(let report):
-      guard var child = children[link], let connecting = child.connecting else { return }
-      child.connecting = nil
-      child.isUp = true
-      child.image = report.image
-      children[link] = child
-      names.withLock { $0.set(child.context, child.name) }
-      table.openLink(link, to: child.context)
-      announce(child.context, child.name)
-      connecting(.success(report))
-    case .failure(.ended(let lines)):
-      for line in lines { children[link]?.printed.append(line) }
-    }
-  }
-
-  /// Gives up on a child that is not up yet.
-  func abandon(_ link: LinkIdentifier, _ error: ConnectionError) {
-    guard let child = children[link], let connecting = child.connecting else { return }
-    children[link]?.connecting = nil
-    child.process?.signal(SIGKILL)
-    var error = error
-    error.lines = child.printed.lines
-    error.route = [contextID]
-    connecting(.failure(error))
-    streams[link]?.enter { $0.close(.ended(isAtBoundary: true)) }
-  }
 
   // MARK: what children print
 
@@ -183,7 +88,7 @@ extension Router {
     }
   }
 
-  private func childExited(_ link: LinkIdentifier, _ status: ExitStatus) {
+  func childExited(_ link: LinkIdentifier, _ status: ExitStatus) {
     guard let child = children[link] else { return }
     // What it wrote before it ended may still be unread; the end of the stream comes behind it.
     if child.end != nil { return childIsGone(link, status) }
@@ -208,6 +113,7 @@ extension Router {
       var error = ConnectionError.ended(child.name, status)
       error.lines = lines
       error.route = [contextID]
+      error.hint = child.endHint
       connecting(.failure(error))
     }
     var detail = child.name + (status.map { " \($0)" } ?? " closed its stream")

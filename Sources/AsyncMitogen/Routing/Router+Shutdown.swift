@@ -75,7 +75,7 @@ extension Router {
   }
 
   private func endChild(_ link: LinkIdentifier, _ child: ChildLink) {
-    if child.connecting != nil { return abandon(link, .cancelled(child.name)) }
+    if child.connecting != nil { return abandon(link, ConnectionError.cancelled(child.name)) }
     guard child.isUp else { return }
     if child.process == nil {
       streams[link]?.enter { $0.close(.ended(isAtBoundary: true)) }
@@ -102,5 +102,7 @@ extension Router {
     for waiting in handlers.withLock({ $0.removeAll() }) { deliverDead(DeadReason.brokerExited, to: waiting) }
     for observer in disconnectObservers.values { observer.finish() }
     disconnectObservers = [:]
+    for observer in uploadObservers.values { observer.finish() }
+    uploadObservers = [:]
   }
 }

@@ -20,6 +20,7 @@ internal import Synchronization
   /// What senders of this context have in flight.
   nonisolated let flows: FlowTable
   nonisolated let kinds = Mutex(ContextKinds())
+  nonisolated let connectGate: ConnectGate
   private nonisolated let outbox = Mutex(Outbox())
   private nonisolated let parents: Mutex<[ContextID]>
 
@@ -30,6 +31,7 @@ internal import Synchronization
   var parentIsOfOurKind = false
   var pauses = IngressPauses()
   var disconnectObservers: [UInt64: AsyncStream<Disconnect>.Continuation] = [:]
+  var uploadObservers: [UInt64: AsyncStream<ImageUpload>.Continuation] = [:]
   var nextObserver: UInt64 = 0
   var isEnding = false
   var endWaiters: [CheckedContinuation<Void, Never>] = []
@@ -56,6 +58,7 @@ internal import Synchronization
     self.broker = broker
     self.contextID = contextID
     self.configuration = configuration
+    connectGate = ConnectGate(limit: configuration.maxConcurrentConnections)
     parents = Mutex(parentIDs)
     handlers = Mutex(HandlerTable())
     let query = CapabilityQuery()

@@ -19,6 +19,9 @@ public struct RouterConfiguration: Sendable {
   public var maxQueuedCalls: Int
   /// Where machines keep this program between visits; nowhere by default. Local contexts need none.
   public var cache: ImageCache
+  /// How many contexts on other machines, or of other users, are being started at once from each context: 16 by default,
+  /// 0 for any number. Local ones are not counted.
+  public var maxConcurrentConnections: Int
   /// The broker to use; nil for one of the router's own, which ends with it.
   public var broker: Broker?
 
@@ -26,7 +29,7 @@ public struct RouterConfiguration: Sendable {
   public init(
     maxMessageSize: Int = 128 << 20, unidirectional: Bool = false, debug: Bool = false, profiling: Bool = false,
     shutdownTimeout: Duration = .seconds(5), poolSize: Int = 16, maxConcurrentCalls: Int = 1_024,
-    maxQueuedCalls: Int = 65_536, cache: ImageCache = .none, broker: Broker? = nil
+    maxQueuedCalls: Int = 65_536, cache: ImageCache = .none, maxConcurrentConnections: Int = 16, broker: Broker? = nil
   ) {
     self.maxMessageSize = max(0, min(maxMessageSize, Int(UInt32.max)))
     self.unidirectional = unidirectional
@@ -37,6 +40,7 @@ public struct RouterConfiguration: Sendable {
     self.maxConcurrentCalls = max(1, maxConcurrentCalls)
     self.maxQueuedCalls = max(0, maxQueuedCalls)
     self.cache = cache
+    self.maxConcurrentConnections = max(0, maxConcurrentConnections)
     self.broker = broker
   }
 }

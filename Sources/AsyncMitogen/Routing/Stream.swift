@@ -21,8 +21,10 @@
   /// How many bytes have been written since the stream began.
   private(set) var writtenBytes: UInt64 = 0
   private var received: [Message] = []
-  private var dialogue: BootstrapDialogue?
-  private var dialogueDone: (@Sendable (Result<BootstrapReport, BootstrapFailure>) -> Void)?
+  private var dialogue: StartDialogue?
+  private var dialogueActs: (@Sendable (StartDialogue.Action) -> Void)?
+  /// Where an image that is being sent begins and ends among the bytes of the stream.
+  private var upload: (start: UInt64, end: UInt64)?
 
   /// How often one wake-up may read before others get their turn.
   private static let readsPerWakeup = 8
@@ -48,13 +50,20 @@
   var pendingBytes: Int { outgoing.count }
 
   /// Starts to hear of bytes. With a dialogue, lines are read until it is over, and frames from there on.
+  ///
+  /// - Parameters:
+  ///   - beginning: Bytes that have been read already.
+  ///   - acts: Does what the dialogue asks for; is told of its end once.
   func start(
-    dialogue: BootstrapDialogue? = nil,
-    completion: (@Sendable (Result<BootstrapReport, BootstrapFailure>) -> Void)? = nil
+    dialogue: StartDialogue? = nil, beginning: [UInt8] = [],
+    acts: (@Sendable (StartDialogue.Action) -> Void)? = nil
   ) throws {
     self.dialogue = dialogue
-    dialogueDone = completion
+    dialogueActs = acts
     try transport.start(self)
+    guard !beginning.isEmpty else { return }
+    decoder.restore(beginning)
+    _ = process()
   }
 
   // MARK: sending
@@ -71,6 +80,23 @@
     guard !isClosed else { return }
     outgoing.append(bytes)
     scheduleFlush()
+  }
+
+  /// Queues a program; the router is told how much of it is on its way.
+  func send(image payload: ImagePayload) {
+    guard !isClosed else { return }
+    let start = writtenBytes + UInt64(outgoing.count)
+    upload = (start, start + UInt64(payload.announcement.count + payload.bytes.count))
+    send(raw: payload.announcement)
+    send(raw: payload.bytes)
+  }
+
+  private func reportUpload() {
+    guard let upload else { return }
+    let sent = min(writtenBytes, upload.end) - min(writtenBytes, upload.start)
+    if writtenBytes >= upload.end { self.upload = nil }
+    let (link, total) = (link, upload.end - upload.start)
+    router.enter { $0.streamSendsImage(link, sent: Int(sent), total: Int(total)) }
   }
 
   private func scheduleFlush() {
@@ -124,6 +150,7 @@
   }
 
   private func reportPending() {
+    if upload != nil { reportUpload() }
     let (pending, link) = (outgoing.count, link)
     router.enter { $0.streamIsPending(link, pending) }
   }
@@ -210,25 +237,28 @@
     received.removeAll(keepingCapacity: true)
   }
 
+  /// Goes on with the dialogue; false if the stream has been closed for it.
   private func converse() -> Bool {
     let bytes = decoder.takeRaw()
     guard var current = dialogue else { return true }
-    let (outcome, rest) = current.receive(bytes)
+    let (actions, rest) = current.receive(bytes)
     dialogue = current
     decoder.restore(rest)
-    switch outcome {
-    case .more: break
-    case .ready(let report):
-      dialogue = nil
-      dialogueDone?(.success(report))
-      dialogueDone = nil
-    case .failed(let failure):
-      dialogueDone?(.failure(failure))
-      dialogueDone = nil
+    for action in actions {
+      let acts = dialogueActs
+      switch action {
+      case .sendImage, .sendGreeting: break
+      case .ready:
+        dialogue = nil
+        dialogueActs = nil
+      case .failed: dialogueActs = nil
+      }
+      acts?(action)
+      guard case .failed = action else { continue }
       close(.bootstrapFailed)
       return false
     }
-    return true
+    return !isClosed
   }
 
   // MARK: the end
@@ -239,9 +269,9 @@
     isClosed = true
     transport.close()
     outgoing.removeAll()
-    if let done = dialogueDone {
-      dialogueDone = nil
-      done(.failure(.ended(lines: dialogue?.lines ?? [])))
+    if let acts = dialogueActs {
+      dialogueActs = nil
+      acts(.failed(dialogue?.ended() ?? .ended(lines: [])))
     }
     let link = link
     router.enter { $0.streamEnded(link, reason) }

@@ -119,13 +119,6 @@ int amt_is_child(void);
 // Makes a pseudo-terminal that passes bytes as they are. Returns its master (closed on exec), and the path of its slave.
 int amt_openpty(char *slave, size_t size);
 
-// The argv[0] of a process that is to run a program, the path and the arguments being those behind it, which the end of
-// its terminal does not end. The variable of children goes with it.
-#define AMT_HOLD_MARKER "mitogen-hold:"
-
-// Of the constructor: returns the status to exit with if the program cannot be run.
-int amt_hold(int argc, char **argv);
-
 // MARK: namespaces (only a process of one thread may enter all kinds)
 
 // The argv[0] of a process that is to become one of a container; the variable of children goes with it.

@@ -28,7 +28,6 @@ struct MethodsDriver {
   private var stream = LineSplitter()
   private var outcome = Outcome()
   private var isDone = false
-  private let releasesTerminal: Bool
   private var open: [FileDescriptor] = []
 
   /// Runs a method.
@@ -54,8 +53,6 @@ struct MethodsDriver {
     _ plan: LaunchPlan, _ wrapper: [String], _ environment: [String: String], _ answers: [Secret?]
   ) throws {
     descriptors = try ChildDescriptors(plan.streams)
-    releasesTerminal = plan.releasesTerminal
-    let plan = wrapper.isEmpty ? plan.spawned : plan
     let words = wrapper + plan.arguments
     process = try ChildProcess(
       path: wrapper.first ?? plan.path, arguments: words,
@@ -121,10 +118,6 @@ struct MethodsDriver {
     if line == "MITO002" {
       outcome.isUp = true
       dialogue?.succeed()
-      if releasesTerminal {
-        open.removeAll { $0 === descriptors.errorOutput }
-        descriptors.releaseTerminal()
-      }
       write("hello there")
     } else if line.hasPrefix("got ") {
       outcome.reply = line
