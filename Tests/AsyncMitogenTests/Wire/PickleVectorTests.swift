@@ -40,8 +40,8 @@ struct PickleVectorTests {
     ),
     ("80 02 4d 0d29 2e", 10_509),
     (
-      "80 02 63 \"mitogen.core¶_unpickle_call_error¶\" 71 00 58 7e000000 \"builtins.FileNotFoundError: [Errno 2] No such \""
-        + "\"file or directory: '/nonexistent'¶  File \" 22 \"<stdin>\" 22 \", line 4009, in _dispatch_one¶\" "
+      "80 02 63 \"mitogen.core¶_unpickle_call_error¶\" 71 00 58 7e000000 "
+        + "\"builtins.FileNotFoundError: [Errno 2] No such file or directory: '/nonexistent'¶  File \" 22 \"<stdin>\" 22 \", line 4009, in _dispatch_one¶\" "
         + "71 01 85 71 02 52 71 03 2e",
       .callError(
         "builtins.FileNotFoundError: [Errno 2] No such file or directory: '/nonexistent'\n"
@@ -85,10 +85,11 @@ struct PickleVectorTests {
     ),
     // A call with nested bytes, empty bytes, a floating-point and a negative number.
     (
-      "80 02 28 4e 58 06000000 \"pkgmod\" 71 00 4e 58 04000000 \"echo\" 71 01 28 63 \"_codecs¶encode¶\" 71 02 58 02000000 "
-        + "\"xx\" 71 03 58 06000000 \"latin1\" 71 04 86 71 05 52 71 06 58 02000000 \"yy\" 71 07 4b 01 4e 88 5d 71 08 "
-        + "47 3ff8000000000000 61 7d 71 09 58 01000000 \"a\" 71 0a 63 \"__builtin__¶bytes¶\" 71 0b 29 52 71 0c 73 74 71 0d "
-        + "63 \"mitogen.core¶Kwargs¶\" 71 0e 7d 71 0f 58 01000000 \"n\" 71 10 4a ffffffff 73 85 71 11 52 71 12 74 71 13 2e",
+      "80 02 28 4e 58 06000000 \"pkgmod\" 71 00 4e 58 04000000 \"echo\" 71 01 28 "
+        + "63 \"_codecs¶encode¶\" 71 02 58 02000000 \"xx\" 71 03 58 06000000 \"latin1\" 71 04 86 71 05 52 71 06 58 02000000 \"yy\" 71 07 4b 01 4e 88 5d 71 08 "
+        + "47 3ff8000000000000 61 7d 71 09 58 01000000 \"a\" 71 0a 63 \"__builtin__¶bytes¶\" 71 0b 29 52 71 0c "
+        + "73 74 71 0d 63 \"mitogen.core¶Kwargs¶\" 71 0e 7d 71 0f 58 01000000 \"n\" 71 10 4a ffffffff "
+        + "73 85 71 11 52 71 12 74 71 13 2e",
       .tuple([
         .none, "pkgmod", .none, "echo",
         .tuple([
