@@ -58,7 +58,7 @@ struct CacheLimitTests {
   @Test func `types of closures are remembered up to a limit, and found beyond it`() throws {
     let cache = InvocationCache(limit: 2)
     let types: [any AnyInvocation.Type] = [
-      Invocation<Int>.self, Invocation<String, Int>.self, VoidInvocation<Int>.self, VoidInvocation<>.self,
+      Invocation<Int>.self, Invocation<String, Int>.self, VoidInvocation<Int>.self, VoidInvocation<Bool>.self,
     ]
     for _ in 0..<2 {
       for type in types {
