@@ -150,10 +150,11 @@ struct PollerTests {
     #expect(ear.take().isEmpty)
   }
 
-  @Test(arguments: [false, true]) func `one that another handler has removed hears nothing of the same wait`(
-    isReplaced: Bool
+  @Test(arguments: [Readiness.readable, .writable], [false, true])
+  func `one that another handler has removed hears nothing of the same wait`(
+    interest: Readiness, isReplaced: Bool
   ) throws {
-    let ears = (try watch(left, [.readable]), try watch(right, [.readable]))
+    let ears = (try watch(left, interest), try watch(right, interest))
     let new = Ear()
     put(left)
     put(right)
@@ -162,7 +163,7 @@ struct PollerTests {
       return { [poller] in
         poller.unregister(victim.number)
         guard isReplaced else { return }
-        try? poller.register(victim.number, interest: .readable, keepsAlive: false, handler: new)
+        try? poller.register(victim.number, interest: interest, keepsAlive: false, handler: new)
       }
     }
     ears.0.onReady = meddle(right)
@@ -172,7 +173,7 @@ struct PollerTests {
     #expect(new.take().isEmpty)
     (ears.0.onReady, ears.1.onReady) = (nil, nil)
     poll()
-    #expect(new.take() == (isReplaced ? [.readable] : []))
+    #expect(new.take() == (isReplaced ? [interest] : []))
   }
 
   @Test(arguments: [Readiness.readable, .writable]) func `one that was closed without a word is not told`(

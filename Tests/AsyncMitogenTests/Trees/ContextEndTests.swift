@@ -49,6 +49,18 @@ struct ContextEndTests {
     }
   }
 
+  @Test func `a process that does not come up is killed and reaped`() async throws {
+    try await withRouter { router in
+      let options = ConnectionOptions(connectTimeout: .milliseconds(200))
+      let error = await #expect(throws: ConnectionError.self) {
+        _ = try await router.connect(Script(text: "exec sleep 60", options: options))
+      }
+      #expect(error?.phase == .bootstrap)
+      let pid = try #require(error?.name.split(separator: ".").last.flatMap { Int32($0) })
+      try await eventually("it is reaped") { kill(pid, 0) == -1 && errno == ESRCH }
+    }
+  }
+
   @Test func `one that started and ended others has no more open than before, and no process`() async throws {
     try await withRouter { router in
       let child = try await router.local()
