@@ -152,7 +152,13 @@ enum CallReply {
     try check(message, router: router)
     var decoder = PickleDecoder()
     if let router { decoder.userInfo[.router] = router }
-    if message.encoding == .binary, let bytes = message.payload as? Result { return bytes }
+    // Raw bytes are never read as a pickle, whatever they look like: who sent them says that they are none.
+    if message.encoding == .binary {
+      for raw in [message.payload, Blob(message.payload), PickledValue.bytes(message.payload)] as [any Sendable] {
+        if let result = raw as? Result { return result }
+      }
+      throw StreamError("raw bytes came where \(type) was expected")
+    }
     return try decoder.decode(type, from: message.payload)
   }
 

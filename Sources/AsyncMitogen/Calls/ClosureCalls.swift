@@ -11,7 +11,7 @@ final class ClosureCalls: Sendable {
 
   private let entries = Mutex<[UInt64: Entry]>([:])
   /// How many are kept.
-  private static let limit = 4_096
+  static let limit = 4_096
   /// What stands before the names: a tuple, no chain, and the module of closures.
   private static let beginning: [UInt8] = {
     var writer = PickleWriter()
@@ -21,6 +21,9 @@ final class ClosureCalls: Sendable {
     writer.string(CallRequest.closureModule)
     return writer.bytes
   }()
+
+  /// How many are known.
+  var count: Int { entries.withLock { $0.count } }
 
   /// The closure that a call names, and where its arguments lie; nil if it has to be parsed to know.
   func find(_ payload: [UInt8]) -> (invocation: any AnyInvocation, arguments: Int)? {

@@ -186,8 +186,12 @@ private final class CallTimer: Sendable {
 
 /// Which contexts are of our kind, as far as it has been asked; bounded.
 struct ContextKinds: Sendable {
-  private static let limit = 65_536
+  /// How many are remembered.
+  static let limit = 65_536
   private var kinds: [ContextID: Bool] = [:]
+
+  /// How many are known.
+  var count: Int { kinds.count }
 
   subscript(_ context: ContextID) -> Bool? { kinds[context] }
 

@@ -105,7 +105,12 @@ final class InvocationCache: Sendable {
   private let names = Mutex<[ObjectIdentifier: String]>([:])
   private let types = Mutex<[String: any AnyInvocation.Type]>([:])
   /// How many are kept; a hostile parent could otherwise make up names without end.
-  private static let limit = 65_536
+  private let limit: Int
+
+  init(limit: Int = 65_536) { self.limit = limit }
+
+  /// How many types are known by name.
+  var count: Int { types.withLock { $0.count } }
 
   /// The name by which another process of the same build finds a type.
   func name<Value: AnyInvocation>(of type: Value.Type) throws(UnsupportedFunctionError) -> String {
@@ -124,7 +129,7 @@ final class InvocationCache: Sendable {
     if let type = types.withLock({ $0[name] }) { return type }
     guard name.utf8.count < 16_384, let type = _typeByName(name) as? any AnyInvocation.Type else { return nil }
     types.withLock { types in
-      if types.count < InvocationCache.limit { types[name] = type }
+      if types.count < limit { types[name] = type }
     }
     return type
   }

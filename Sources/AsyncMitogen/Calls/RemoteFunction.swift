@@ -26,7 +26,12 @@ final class RemoteFunctionCache: Sendable {
 
   private let types = Mutex<[String: any RemoteFunction.Type]>([:])
   private let names = Mutex<[ObjectIdentifier: (module: String, function: String)]>([:])
-  private static let limit = 16_384
+  private let limit: Int
+
+  init(limit: Int = 16_384) { self.limit = limit }
+
+  /// How many types are known by name.
+  var count: Int { types.withLock { $0.count } }
 
   /// Module and name of a type.
   func name<Function: RemoteFunction>(
@@ -52,7 +57,7 @@ final class RemoteFunctionCache: Sendable {
       return nil
     }
     types.withLock { types in
-      if types.count < RemoteFunctionCache.limit { types[name] = type }
+      if types.count < limit { types[name] = type }
     }
     return type
   }

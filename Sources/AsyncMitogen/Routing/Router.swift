@@ -214,6 +214,9 @@ struct ContextNames: Sendable {
   static let limit = 262_144
   private var names: [ContextID: String] = [:]
 
+  /// How many are known.
+  var count: Int { names.count }
+
   subscript(_ id: ContextID) -> String? { names[id] }
 
   mutating func set(_ id: ContextID, _ name: String) {

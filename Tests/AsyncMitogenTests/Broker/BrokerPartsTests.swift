@@ -21,6 +21,23 @@ struct TimerHeapTests {
     #expect(heap.count == 0)
   }
 
+  @Test func `what is due now, and what is not yet`() {
+    var heap = TimerHeap()
+    let ran = Box<[String]>([])
+    for (name, due) in [("two", 2), ("twin", 2), ("cancelled", 2), ("three", 3), ("past", 1)] as [(String, UInt64)] {
+      let timer = heap.schedule(at: due) { ran.value.append(name) }
+      if name == "cancelled" { heap.cancel(timer) }
+    }
+    #expect(heap.earliest() == 1)
+    #expect(heap.popDue(at: 0) == nil)
+    heap.popDue(at: 1)?()
+    #expect(heap.popDue(at: 1) == nil && heap.earliest() == 2)
+    // Late is due too.
+    while let action = heap.popDue(at: 30) { action() }
+    #expect(ran.value == ["past", "two", "twin", "three"])
+    #expect(heap.earliest() == nil && heap.count == 0)
+  }
+
   @Test func `what is due comes in order, and once`() {
     var generator = SplitMix64(state: 11)
     for _ in 0..<50 {

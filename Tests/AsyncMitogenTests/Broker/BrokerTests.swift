@@ -49,7 +49,7 @@ struct BrokerTests {
 
   @Test func `events, and what a shutdown waits for`() async throws {
     let broker = try Broker(shutdownTimeout: .milliseconds(200))
-    let events = broker.events
+    let (events, others) = (broker.events, broker.events)
     let (read, write) = try pipe()
     let watched = try broker.readiness(of: read.number, keepsAlive: true)
     #expect(broker.keepAlive)
@@ -60,6 +60,9 @@ struct BrokerTests {
     #expect(start.duration(to: clock.now) >= .milliseconds(200))
     var seen: [BrokerEvent] = []
     for await event in events { seen.append(event) }
+    #expect(seen == [.beforeShutdown, .shutdown, .exit])
+    seen = []
+    for await event in others { seen.append(event) }
     #expect(seen == [.beforeShutdown, .shutdown, .exit])
     withExtendedLifetime((watched, write)) {}
   }
@@ -222,6 +225,39 @@ struct BrokerTests {
       while count.value < 40_000 { _ = try await broker.deferSync { 1 } }
       #expect(count.value == 40_000)
     }
+  }
+
+  @Test func `a broker that has ended leaves no thread`() async throws {
+    let name = "amt-\(UInt32.random(in: 100_000...999_999))"
+    let broker = try Broker(name: name, maximumThreads: 8)
+    let (read, write) = try pipe()
+    let tasks = (0..<4).map { _ in
+      Task(executorPreference: broker.taskExecutor) {
+        var byte: UInt8 = 0
+        return unsafe Glibc.read(read.number, &byte, 1)
+      }
+    }
+    while broker.threadCount < 4 { _ = try await broker.deferSync { 1 } }
+    #expect(threads(named: name) >= 4)
+    put([1, 2, 3, 4], write)
+    for task in tasks { #expect(await task.value == 1) }
+    broker.shutdown()
+    await broker.join()
+    try await eventually { threads(named: name) == 0 }
+  }
+
+  /// How many threads of this process have a name.
+  private func threads(named name: String) -> Int {
+    guard let directory = unsafe opendir("/proc/self/task") else { return -1 }
+    defer { unsafe _ = closedir(directory) }
+    var count = 0
+    while let entry = unsafe readdir(directory) {
+      let number = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+        unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+      }
+      if Facts.read("/proc/self/task/\(number)/comm") == name + "\n" { count += 1 }
+    }
+    return count
   }
 
   @Test func `tasks that are left when the broker ends still run`() async throws {

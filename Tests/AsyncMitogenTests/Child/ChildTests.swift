@@ -101,6 +101,54 @@ struct ChildTests {
       #expect(signals == 0)
     }
   }
+
+  @Test func `its name and its program`() async throws {
+    try await withRouter { router in
+      let child = try await router.local()
+      let below = try await router.local(via: child)
+      let pids = [try await child.call { Facts.processID() }, try await below.call { Facts.processID() }]
+      #expect(child.name == "local.\(pids[0])")
+      #expect(below.name == "local.\(pids[0]).local.\(pids[1])")
+      #expect(try await below.call { Programs.path() } == Programs.path())
+    }
+  }
+
+  @Test func `another program than that of its parent`() async throws {
+    try await withRouter { router in
+      let name = "amt-\(UInt32.random(in: 0...UInt32.max))"
+      let link = "/tmp/" + name
+      #expect(unsafe symlink(Programs.path(), link) == 0)
+      defer { unsafe unlink(link) }
+      let child = try await router.connect(LocalConnection(path: link))
+      #expect(try await child.call { Programs.startedAs() } == name)
+      #expect(try await router.local().call { Programs.startedAs() } == "exe")
+    }
+  }
+
+  @Test func `its timers are not early`() async throws {
+    try await withRouter { router in
+      let child = try await router.local()
+      let time = try await child.call { () async throws -> Int64 in
+        guard let current = ExternalContext.current else { throw Opaque() }
+        let receiver = Receiver<Int>(router: current.router)
+        let clock = ContinuousClock()
+        let start = clock.now
+        do { _ = try await receiver.get(timeout: .milliseconds(250)) } catch is TimeoutError {}
+        return Int64(start.duration(to: clock.now) / .milliseconds(1))
+      }
+      #expect(time >= 250)
+    }
+  }
+
+  @Test func `the limit of messages is the same below`() async throws {
+    try await withRouter(configuration: RouterConfiguration(maxMessageSize: 65_536)) { router in
+      let child = try await router.local()
+      for context in [child, try await router.local(via: child)] {
+        let limit = try await context.call { ExternalContext.current?.router.configuration.maxMessageSize }
+        #expect(limit == 65_536)
+      }
+    }
+  }
 }
 
 /// Tests of what children print and log; they replace the process's log handler, so they run one after the other.
@@ -148,14 +196,15 @@ struct ChildLogTests {
   }
 
   /// Runs `body`, and returns what was logged until its router had ended.
-  private func collect(
+  func collect(
+    _ level: LogLevel = .info, configuration: RouterConfiguration = .init(),
     _ body: @Sendable (Router) async throws -> Context
   ) async throws -> (Context, [LogRecord]) {
     let handler = CollectingLogHandler()
     let (before, levels) = (Logging.handler, Logging.levels)
-    Logging.configure(handler: handler, levels: LogLevels(.info))
+    Logging.configure(handler: handler, levels: LogLevels(level))
     defer { Logging.configure(handler: before, levels: levels) }
-    let context = try await withRouter { try await body($0) }
+    let context = try await withRouter(configuration: configuration) { try await body($0) }
     return (context, handler.records)
   }
 }
@@ -193,6 +242,16 @@ enum StandardDescriptors {
 
 /// Programs that functions in children start.
 enum Programs {
+  /// The file of this program.
+  static func path() -> String {
+    var buffer = [CChar](repeating: 0, count: 4_096)
+    let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
+    return String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// The last part of the path by which this process was started, at most 15 bytes.
+  static func startedAs() -> String { String(Facts.read("/proc/self/comm")?.dropLast() ?? "") }
+
   /// Runs a line of shell, and returns its status.
   static func run(_ line: String) -> Int32 {
     let status = unsafe system(line)

@@ -107,6 +107,19 @@ struct SelectTests {
     }
   }
 
+  @Test func `a channel is a member by its receiver`() async throws {
+    let channel = Channel(
+      port: port, contextID: 4, destinationHandle: 123, incoming: decimal, outgoing: decimal)
+    let select = Select([channel.receiver])
+    #expect(select.hasMembers)
+    #expect(throws: SelectError.owned) { try Select<Int>().add(channel.receiver) }
+    try channel.receiver.feed(7, from: 4)
+    let event = try await select.nextEvent()
+    #expect(event.receiver == channel.receiver && event.contextID == 4)
+    #expect(try event.value == 7)
+    #expect(!select.hasMembers)
+  }
+
   // MARK: Closing
 
   @Test func `closing a Select releases its members, and leaves them open`() async throws {

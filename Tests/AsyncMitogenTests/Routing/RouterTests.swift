@@ -84,6 +84,70 @@ struct RouterTests {
     }
   }
 
+  @Test func `an answer goes once to who asked, to the handle that was named`() async throws {
+    try await withRouter { router in
+      let child = try await router.local()
+      let answers = Receiver<Message>(router: router)
+      let handle = try #require(answers.handle)
+      try child.send([], to: .capabilities, replyTo: handle)
+      let answer = try await answers.get(timeout: .seconds(20))
+      #expect(answer.source == child.id && answer.authority == child.id && answer.destination == .master)
+      #expect(answer.handle == handle && answer.replyTo == .none)
+      #expect(answer.payload == Array(Router.capabilities.utf8))
+      // What comes next is the answer to the next message.
+      try child.send([], to: 999, replyTo: handle)
+      let error = await #expect(throws: ChannelError.self) { try await answers.get(timeout: .seconds(20)) }
+      #expect(error?.reason == "invalid handle" && error?.context == child.id)
+      #expect(answers.size == 0)
+      try router.context(1_234).send([], to: 1, replyTo: handle)
+      let nowhere = await #expect(throws: ChannelError.self) { try await answers.get(timeout: .seconds(20)) }
+      #expect(nowhere == ChannelError("no route to 1234, my ID is 0"))
+    }
+  }
+
+  @Test func `a message bears the name of who sent it, and keeps its content`() async throws {
+    try await withRouter { router in
+      let child = try await router.local()
+      let heard = Receiver<Message>(router: router, handle: 460_000)
+      try await child.call {
+        guard let current = ExternalContext.current else { throw Opaque() }
+        current.router.post(
+          Message(source: 99, authority: 0, handle: 460_000, encoding: .binary, payload: [0x80, 0x02, 0x2e]))
+      }
+      let message = try await heard.get(timeout: .seconds(20))
+      #expect(message.source == child.id && message.authority == child.id)
+      #expect(message.encoding == .binary && message.payload == [0x80, 0x02, 0x2e])
+      #expect(router.myself.id == .master && router.myself.name == "self")
+      let here = Receiver<String>(router: router)
+      #expect(here.sender.context == router.myself)
+      try Sender<String>(context: router.myself, handle: try #require(here.handle)).post("hi")
+      #expect(try await here.get(timeout: .seconds(20)) == "hi")
+    }
+  }
+
+  @Test func `a receiver hears that what was sent to it is too large`() async throws {
+    try await withRouter(configuration: RouterConfiguration(maxMessageSize: 4_096)) { router in
+      let receiver = Receiver<Message>(router: router)
+      let handle = try #require(receiver.handle)
+      try router.myself.send([UInt8](repeating: 0, count: 8_192), to: handle)
+      let error = await #expect(throws: ChannelError.self) { try await receiver.get(timeout: .seconds(20)) }
+      #expect(error?.reason == "message too large (max 4096 bytes)")
+      try router.myself.send([1], to: handle)
+      #expect(try await receiver.get(timeout: .seconds(20)).payload == [1])
+    }
+  }
+
+  @Test func `one that is privileged is reached by its siblings, and refuses for itself`() async throws {
+    try await withRouter(configuration: RouterConfiguration(unidirectional: true)) { router in
+      let (first, second) = (try await router.local(), try await router.local())
+      await router.setPrivileged(second, true)
+      let error = await #expect(throws: CallError.self) {
+        try await first.call(second) { second in try await second.call { 1 } }
+      }
+      #expect(error?.message.contains("refused by policy") == true)
+    }
+  }
+
   @Test func `a child cannot end, route or call its parent`() async throws {
     try await withRouter { router in
       let (child, other) = (try await router.local(), try await router.local())

@@ -150,3 +150,19 @@ struct OutgoingQueueTests {
     }
   }
 }
+
+struct ContextNamesTests {
+  @Test func `names are kept up to a limit, and one that goes leaves room`() {
+    var names = ContextNames()
+    let limit = UInt32(ContextNames.limit)
+    for number in 0..<limit + 1_000 { names.set(ContextID(rawValue: number), "name") }
+    #expect(names.count == ContextNames.limit)
+    #expect(names[0] == "name" && names[ContextID(rawValue: limit - 1)] == "name")
+    #expect(names[ContextID(rawValue: limit)] == nil)
+    names.set(0, "another")
+    #expect(names[0] == "another" && names.count == ContextNames.limit)
+    names.remove(1)
+    names.set(ContextID(rawValue: limit), "late")
+    #expect(names[1] == nil && names[ContextID(rawValue: limit)] == "late" && names.count == ContextNames.limit)
+  }
+}

@@ -15,13 +15,17 @@ final class SimulatedTransport: Transport, @unchecked Sendable {
   private var wasCut = false
   private var isTellScheduled = false
 
-  private init(loop: SimulatedLoop) {
+  private init(loop: SimulatedLoop, capacity: Int?) {
     self.loop = loop
-    capacity = loop.simulation.random(40...4_000)
+    self.capacity = capacity ?? loop.simulation.random(40...4_000)
   }
 
-  static func pair(_ first: SimulatedLoop, _ second: SimulatedLoop) -> (SimulatedTransport, SimulatedTransport) {
-    let (left, right) = (SimulatedTransport(loop: first), SimulatedTransport(loop: second))
+  /// Two ends, each of which holds this many bytes that are not read yet; a number from the seed if nil.
+  static func pair(
+    _ first: SimulatedLoop, _ second: SimulatedLoop, capacity: Int? = nil
+  ) -> (SimulatedTransport, SimulatedTransport) {
+    let left = SimulatedTransport(loop: first, capacity: capacity)
+    let right = SimulatedTransport(loop: second, capacity: capacity)
     left.peer = right
     right.peer = left
     return (left, right)

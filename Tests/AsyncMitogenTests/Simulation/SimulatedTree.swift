@@ -22,11 +22,13 @@ final class SimulatedContext: Sendable {
   }
 
   /// Starts a context below this one, which ends as a child process does: when told to, and when its parent is gone.
-  func startChild(_ simulation: Simulation) async throws -> (SimulatedContext, Context) {
+  func startChild(
+    _ simulation: Simulation, capacity: Int? = nil
+  ) async throws -> (SimulatedContext, Context) {
     let id = try await router.allocateID()
     guard let parentLoop = router.loop as? SimulatedLoop else { throw StreamError("not simulated") }
     let childLoop = simulation.makeLoop()
-    let (ours, theirs) = SimulatedTransport.pair(parentLoop, childLoop)
+    let (ours, theirs) = SimulatedTransport.pair(parentLoop, childLoop, capacity: capacity)
     let child = Router(
       loop: childLoop, broker: nil, contextID: id, parentIDs: [router.contextID] + router.parentIDs,
       configuration: RouterConfiguration())

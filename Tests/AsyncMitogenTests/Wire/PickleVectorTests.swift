@@ -40,8 +40,12 @@ struct PickleVectorTests {
     ),
     ("80 02 4d 0d29 2e", 10_509),
     (
-      "80 02 63 \"mitogen.core¶_unpickle_call_error¶\" 71 00 58 04000000 \"oops\" 71 01 85 71 02 52 71 03 2e",
-      .callError("oops")
+      "80 02 63 \"mitogen.core¶_unpickle_call_error¶\" 71 00 58 7e000000 "
+        + "\"builtins.FileNotFoundError: [Errno 2] No such file or directory: '/nonexistent'¶  File \" 22 \"<stdin>\" 22 \", line 4009, in _dispatch_one¶\" "
+        + "71 01 85 71 02 52 71 03 2e",
+      .callError(
+        "builtins.FileNotFoundError: [Errno 2] No such file or directory: '/nonexistent'\n"
+          + "  File \"<stdin>\", line 4009, in _dispatch_one\n")
     ),
     // A block of identifiers, and modules that are not there.
     ("80 02 4b 02 4d ea03 86 71 00 2e", .tuple([2, 1_002])),
@@ -79,11 +83,19 @@ struct PickleVectorTests {
         .dictionary([.init(.bytes([0x6b]), "v")]), 1.5,
       ]
     ),
-    // Nested bytes, empty bytes and a negative number.
+    // A call with nested bytes, empty bytes, a floating-point and a negative number.
     (
-      "80 02 28 63 \"_codecs¶encode¶\" 71 02 58 02000000 \"xx\" 71 03 58 06000000 \"latin1\" 71 04 86 71 05 52 71 06 "
-        + "63 \"__builtin__¶bytes¶\" 71 0b 29 52 71 0c 4a ffffffff 74 2e",
-      .tuple([.bytes([0x78, 0x78]), .bytes([]), -1])
+      "80 02 28 4e 58 06000000 \"pkgmod\" 71 00 4e 58 04000000 \"echo\" 71 01 28 "
+        + "63 \"_codecs¶encode¶\" 71 02 58 02000000 \"xx\" 71 03 58 06000000 \"latin1\" 71 04 86 71 05 52 71 06 58 02000000 \"yy\" 71 07 4b 01 4e 88 5d 71 08 "
+        + "47 3ff8000000000000 61 7d 71 09 58 01000000 \"a\" 71 0a 63 \"__builtin__¶bytes¶\" 71 0b 29 52 71 0c "
+        + "73 74 71 0d 63 \"mitogen.core¶Kwargs¶\" 71 0e 7d 71 0f 58 01000000 \"n\" 71 10 4a ffffffff "
+        + "73 85 71 11 52 71 12 74 71 13 2e",
+      .tuple([
+        .none, "pkgmod", .none, "echo",
+        .tuple([
+          .bytes([0x78, 0x78]), "yy", 1, .none, true, [1.5], .dictionary([.init("a", .bytes([]))]),
+        ]), .keywords([.init("n", -1)]),
+      ])
     ),
     // Python 2.4 and 2.7, with memo numbers that begin at 1 or are left out.
     ("80 02 55 04 \"test\" 71 00 2e", .bytes(Array("test".utf8))),
@@ -133,6 +145,8 @@ struct PickleVectorTests {
   @Test(arguments: [
     ("80 02 63 \"os¶system¶\" 55 02 \"ls\" 85 52 2e", "cannot unpickle 'os'/'system'"),
     ("80 02 63 \"__builtin__¶set¶\" 29 52 2e", "cannot unpickle '__builtin__'/'set'"),
+    ("80 02 63 \"__builtin__¶bytearray¶\" 55 02 \"ab\" 85 52 2e", "cannot unpickle '__builtin__'/'bytearray'"),
+    ("80 02 63 \"__builtin__¶complex¶\" 47 0000000000000000 85 52 2e", "cannot unpickle '__builtin__'/'complex'"),
     ("80 02 29 81 2e", "invalid message: opcode 129 is not for data"),
     ("80 02 7d 7d 62 2e", "invalid message: opcode 98 is not for data"),
     ("80 02 2e", "invalid message: nothing is left"),

@@ -1,0 +1,28 @@
+import Testing
+
+/// Behaviours.md names tests that there are.
+struct BehavioursTests {
+  @Test(.enabled(if: ShellCommand.finds("find"), "needs find in PATH"))
+  func `every test that the table names is there`() throws {
+    let tests = Place.package + "/Tests"
+    let found = try ShellCommand("find \(ShellCommand.quoted(tests + "/AsyncMitogenTests")) -name '*.swift'")
+    let files = found.output.split(separator: "\n").compactMap { Facts.read(String($0)) }
+    let table = try #require(Facts.read(tests + "/Behaviours.md"))
+    var count = 0
+    // Names stand between backticks: every second part.
+    for line in table.split(separator: "\n") where line.hasPrefix("| ") {
+      for (index, name) in line.split(separator: "`", omittingEmptySubsequences: false).enumerated()
+      where index % 2 == 1 && name.contains("/") && !name.hasPrefix("/") {
+        let parts = name.split(separator: "/", maxSplits: 1)
+        let (suite, test) = (parts[0], "func `\(parts[1])`(")
+        let isThere = files.contains { file in
+          file.contains(test)
+            && ["struct \(suite) ", "struct `\(suite)` ", "extension \(suite) "].contains(where: file.contains)
+        }
+        #expect(isThere, "\(line)")
+        count += 1
+      }
+    }
+    #expect(count > 200)
+  }
+}
