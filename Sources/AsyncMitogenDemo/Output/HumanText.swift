@@ -12,6 +12,11 @@ enum HumanText {
     return sign + padded.dropLast(places) + "." + padded.suffix(places)
   }
 
+  /// A number without decimals that are zero.
+  static func plain(_ value: Double) -> String {
+    value == value.rounded() && value.magnitude < 1e15 ? String(Int(value)) : "\(value)"
+  }
+
   /// Seconds in the two largest units that they fill: `3d 4h`, `12m 5s`, `9s`.
   static func uptime(_ seconds: Double) -> String {
     let whole = Int(max(0, seconds))

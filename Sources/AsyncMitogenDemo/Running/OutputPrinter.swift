@@ -9,8 +9,8 @@ struct OutputPrinter: Sendable {
   init(tree: ContextTree, asJSON: Bool) {
     self.tree = tree
     self.asJSON = asJSON
-    let width = tree.nodes.map(\.name.displayWidth).max() ?? 0
-    let pairs = tree.nodes.enumerated().map { index, node in
+    let width = tree.members.map(\.name.displayWidth).max() ?? 0
+    let pairs = tree.members.enumerated().map { index, node in
       (node.context.id, node.name.padded(to: width).styled(.colour(index), on: .output) + " | ")
     }
     prefixes = Dictionary(pairs) { first, _ in first }
@@ -28,15 +28,20 @@ struct OutputPrinter: Sendable {
 
   /// Prints how the commands ended.
   func summarize(_ ends: [ContextID: CommandEnd]) throws {
-    let known = tree.nodes.compactMap { node in ends[node.context.id].map { (node, $0) } }
+    let known = tree.members.compactMap { node in ends[node.context.id].map { (node, $0) } }
     if asJSON {
       try StandardStream.output.write(lines: known.map { node, end in json(of: node, end.json) })
+      try StandardStream.output.write(lines: tree.failures.map { JSONValue.object($0.json).line })
     } else {
-      let width = known.map(\.0.name.displayWidth).max() ?? 0
+      let width = (known.map(\.0.name) + tree.failures.map(\.name)).map(\.displayWidth).max() ?? 0
       try StandardStream.error.write(
         lines: known.map { node, end in
           let style = end.isSuccess ? Style.dim : .bold
           return "\(node.name.padded(to: width))   \(end.text)".styled(style, on: .error)
+        })
+      try StandardStream.error.write(
+        lines: tree.failures.map { failure in
+          "\(failure.name.padded(to: width))   \(failure.reason)".styled(.bold, on: .error)
         })
     }
   }
@@ -46,6 +51,6 @@ struct OutputPrinter: Sendable {
       .init(name: "context", value: .integer(Int(node.context.id.rawValue))),
       .init(name: "name", value: .string(node.context.name ?? node.name)),
     ]
-    return JSONValue.object(place + members).line
+    return JSONValue.object(place + node.targetJSON + members).line
   }
 }
