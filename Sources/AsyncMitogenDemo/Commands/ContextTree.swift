@@ -107,18 +107,30 @@ extension ContextTree {
 
   /// Calls made of contexts: their answers, in whatever order they come.
   func answers<Answer: Sendable>(
-    of calls: [Receiver<Answer>], stage: String, progress: ProgressLine
+    of calls: [Receiver<Answer>], stage: String = "", progress: ProgressLine? = nil
   ) async throws -> Answers<Answer> {
     var answers: Answers<Answer> = [:]
-    progress.show("\(stage): 0 of \(calls.count) contexts")
+    progress?.show("\(stage): 0 of \(calls.count) contexts")
     for try await reply in Select(calls) {
       let id = reply.context.id
       answers[id] = Result { try reply.value }
-      progress.show("\(stage): \(answers.count) of \(calls.count) contexts, \(self[id]?.name ?? "\(id)")")
+      progress?.show("\(stage): \(answers.count) of \(calls.count) contexts, \(self[id]?.name ?? "\(id)")")
     }
     // The calls of a task that is cancelled fail, which is not what a command should report of them.
     try Task.checkCancellation()
     return answers
+  }
+
+  /// Why a context has not answered; nil if it has.
+  func reason<Answer>(of node: Node, in answers: Answers<Answer>) -> String? {
+    switch answers[node.context.id] {
+    case .success: nil
+    // Of its own errors, the text says all.
+    case .failure(let error as CallError) where error.typeName.hasPrefix(Program.name + ".") && error.causes.isEmpty:
+      error.message
+    case .failure(let error): "\(error)"
+    case nil: "no answer"
+    }
   }
 }
 

@@ -12,13 +12,7 @@ struct FactsReport {
 
   private func facts(of node: ContextTree.Node) -> Facts? { try? answers[node.context.id]?.get() }
 
-  private func failure(of node: ContextTree.Node) -> String? {
-    switch answers[node.context.id] {
-    case .success: nil
-    case .failure(let error): "\(error)"
-    case nil: "no answer"
-    }
-  }
+  private func failure(of node: ContextTree.Node) -> String? { tree.reason(of: node, in: answers) }
 }
 
 // MARK: - Text
@@ -108,7 +102,8 @@ extension FactsReport {
 }
 
 extension Facts {
-  fileprivate var json: [JSONValue.Member] {
+  /// All of it, as the members of a JSON object.
+  var json: [JSONValue.Member] {
     [
       .init(name: "host", value: .string(hostName)),
       .init(name: "bootID", value: .string(bootID)),

@@ -38,6 +38,17 @@ enum HumanText {
     return numbers.joined(separator: "/") + " " + (units.first ?? "")
   }
 
+  /// Bytes in a unit that suits them: `712 B`, `1.2 MiB`.
+  static func bytes(_ count: Int) -> String {
+    var value = Double(count)
+    var units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"][...]
+    while value >= 1024, units.count > 1 {
+      value /= 1024
+      units.removeFirst()
+    }
+    return decimal(value, places: units.first == "B" ? 0 : 1) + " " + (units.first ?? "")
+  }
+
   /// A short time: `0.84 ms`, `31 ms`, `1.25 s`.
   static func duration(_ duration: Duration) -> String {
     let milliseconds = duration / .milliseconds(1)
