@@ -52,6 +52,8 @@ extension ContextTree {
   ) async throws -> ContextTree {
     var tree = ContextTree()
     let names = TargetNames(specs)
+    // As they were typed.
+    let targets = Dictionary(specs.map { ($0, $0) }) { first, _ in first }
     for spec in specs {
       var parent: Node?
       for count in spec.hops.indices.map({ $0 + 1 }) {
@@ -62,7 +64,7 @@ extension ContextTree {
           tree[context.id]
           ?? Node(
             context: context, parent: parent?.context.id ?? .master, depth: count, name: names[way],
-            branch: way.hops.last?.label ?? "", target: specs.first { $0 == way })
+            branch: way.hops.last?.label ?? "", target: targets[way])
         if tree[context.id] == nil { tree.add(node) }
         parent = node
       }

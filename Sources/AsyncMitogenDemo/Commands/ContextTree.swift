@@ -18,6 +18,8 @@ struct ContextTree: Sendable {
 
   /// Every parent before its children, and the chain right below the context that it hangs from.
   private(set) var nodes: [Node] = []
+  /// Where the nodes of contexts are.
+  private var indices: [ContextID: Int] = [:]
   /// The targets that there is no context for.
   private(set) var failures: [FailedTarget] = []
 
@@ -27,7 +29,7 @@ struct ContextTree: Sendable {
     return targets.isEmpty && failures.isEmpty ? nodes : targets
   }
 
-  subscript(id: ContextID) -> Node? { nodes.first { $0.context.id == id } }
+  subscript(id: ContextID) -> Node? { indices[id].map { nodes[$0] } }
 
   /// The contexts that one has started; the master's if `nil`.
   func children(of node: Node?) -> [Node] {
@@ -36,7 +38,10 @@ struct ContextTree: Sendable {
   }
 
   /// Adds a context, whose parent is there already.
-  mutating func add(_ node: Node) { nodes.append(node) }
+  mutating func add(_ node: Node) {
+    indices[node.context.id] = nodes.count
+    nodes.append(node)
+  }
 
   /// Adds a target that could not be connected.
   mutating func add(_ failure: FailedTarget) { failures.append(failure) }

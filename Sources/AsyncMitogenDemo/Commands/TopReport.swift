@@ -53,7 +53,8 @@ struct TopReport {
   /// All of it for a program.
   var json: JSONValue {
     let targets = tree.members.map { node -> JSONValue in
-      let rest = facts(of: node)?.json ?? [.init(name: "error", value: .string(tree.reason(of: node, in: answers) ?? ""))]
+      let rest =
+        facts(of: node)?.json ?? [.init(name: "error", value: .string(tree.reason(of: node, in: answers) ?? ""))]
       return .object(node.json + rest)
     }
     return ["targets": .array(targets + tree.failures.map { .object($0.json) })]

@@ -20,9 +20,7 @@ struct IncomingFile: Codable, Sendable {
     let inbox = Receiver<CopyPiece>(router: router)
     defer { inbox.close() }
     let target = try targetPath()
-    let slash = target.lastIndex(of: "/").map { target.index(after: $0) } ?? target.startIndex
-    // In the same directory, for only within a file system a new name is all that a file needs.
-    let file = try OpenFile.temporary(prefix: target[..<slash] + "." + target[slash...] + ".")
+    let file = try OpenFile.temporary(for: target)
     do {
       try await introductions.send(inbox.sender)
       let total = try await write(inbox, to: file)

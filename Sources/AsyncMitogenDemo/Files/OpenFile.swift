@@ -20,11 +20,15 @@ final class OpenFile: Sendable {
 
   /// Makes a new file that only its owner can read, under a name that nobody else has.
   ///
-  /// - Parameter prefix: What the path begins with.
-  static func temporary(prefix: String) throws(FileError) -> OpenFile {
-    var name = Array((prefix + "XXXXXX").utf8CString)
+  /// - Parameter path: What the file is to become: this one is in the same directory.
+  static func temporary(for path: String) throws(FileError) -> OpenFile {
+    let slash = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
+    let directory = path[..<slash]
+    var name = Array((directory + "." + path[slash...] + ".XXXXXX").utf8CString)
     let number = unsafe mkstemp(&name)
-    guard number >= 0 else { throw FileError(action: "write beside", path: prefix, code: errno) }
+    guard number >= 0 else {
+      throw FileError(action: "make a file in", path: directory.isEmpty ? "." : String(directory), code: errno)
+    }
     // There is no call that makes both at once everywhere.
     _ = fcntl(number, F_SETFD, FD_CLOEXEC)
     let path = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -42,7 +46,13 @@ final class OpenFile: Sendable {
         chunk.removeLast(count - read)
         return chunk
       }
-      if errno != EINTR { throw FileError(action: "read", path: path, code: errno) }
+      if errno == EAGAIN {
+        // A pipe, as a shell makes it of a command.
+        var request = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
+        unsafe poll(&request, 1, -1)
+      } else if errno != EINTR {
+        throw FileError(action: "read", path: path, code: errno)
+      }
     }
   }
 

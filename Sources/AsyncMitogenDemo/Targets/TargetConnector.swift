@@ -45,7 +45,7 @@ actor TargetConnector<Place: Sendable> {
     if let known = ways[hops] { return known }
     let task = Task { [connect] in
       guard let hop = hops.last else { preconditionFailure("a target is at least one hop away") }
-      let limit = deadline.map { max(.milliseconds(1), ContinuousClock.now.duration(to: $0)) }
+      let limit = deadline.map { TargetConnector.rounded(ContinuousClock.now.duration(to: $0)) }
       do {
         return try await connect(hop, from, limit)
       } catch {
@@ -54,6 +54,11 @@ actor TargetConnector<Place: Sendable> {
     }
     ways[hops] = task
     return task
+  }
+
+  /// A time for people, who see it in errors: in whole hundredths of a second, and never none.
+  private static func rounded(_ duration: Duration) -> Duration {
+    .milliseconds(10 * max(1, Int((duration / .milliseconds(10)).rounded(.up))))
   }
 }
 

@@ -13,9 +13,6 @@ struct TargetSpecError: Error, Equatable, CustomStringConvertible {
   init(spec: String, hop: (number: Int, text: String)? = nil, _ message: String) {
     let place = hop.map { "hop \($0.number) '\($0.text)': " } ?? ""
     // Whatever somebody has typed: an error takes one line, and does nothing to a terminal.
-    let line = "target '\(spec)': \(place)\(message)".unicodeScalars.map { scalar in
-      scalar.value < 0x20 || scalar.value == 0x7F ? "\u{FFFD}" : String(scalar)
-    }
-    description = line.joined()
+    description = PercentText.visible("target '\(spec)': \(place)\(message)")
   }
 }

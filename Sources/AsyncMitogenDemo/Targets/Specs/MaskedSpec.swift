@@ -7,7 +7,9 @@ enum MaskedSpec {
     HopMethod.allCases.flatMap { $0.syntax.options }.filter { !$0.isSecret }.map(\.name))
 
   /// The whole text of a spec, masked.
-  static func mask(_ text: String) -> String { mask(hops: SpecHops.split(text)).joined(separator: "/") }
+  static func mask(_ text: String) -> String {
+    PercentText.visible(mask(hops: SpecHops.split(text)).joined(separator: "/"))
+  }
 
   /// The texts of a spec's hops, masked.
   static func mask(hops: [Substring]) -> [String] {

@@ -4,7 +4,7 @@ enum PercentText {
   static func encode(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {
-      if scalar.value >= 0x80 && !scalar.properties.isWhitespace || isPlain(scalar) {
+      if isPlain(scalar) {
         result.unicodeScalars.append(scalar)
       } else {
         for byte in String(scalar).utf8 {
@@ -39,8 +39,16 @@ enum PercentText {
   private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar {
     case "a"..."z", "A"..."Z", "0"..."9", "-", ".", "_", "~", ",", "+": true
-    default: false
+    case _ where scalar.value < 0x80: false
+    // Letters of all the world, but nothing that cannot be seen.
+    default: !scalar.properties.isWhitespace && !scalar.isInvisible
     }
+  }
+
+  /// The text with a mark in place of what cannot be seen, and could do something to a terminal.
+  static func visible(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: \.isInvisible) else { return text }
+    return text.unicodeScalars.map { $0.isInvisible ? "\u{FFFD}" : String($0) }.joined()
   }
 
   private static func digit(_ byte: UInt8) -> UInt8? {
@@ -49,6 +57,15 @@ enum PercentText {
     case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
     case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
     default: nil
+    }
+  }
+}
+
+extension Unicode.Scalar {
+  fileprivate var isInvisible: Bool {
+    switch properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator: true
+    default: false
     }
   }
 }

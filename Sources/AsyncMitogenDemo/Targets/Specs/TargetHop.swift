@@ -104,11 +104,14 @@ extension TargetHop {
 
 extension TargetHop {
   /// The hop as it could be typed, with its secrets.
-  var revealedText: String {
+  var revealedText: String { text { _, value in PercentText.encode(value) } }
+
+  private func text(_ written: (HopOption, String) -> String) -> String {
     var rest = options
-    let argument = method.syntax.argument.text(taking: &rest)
-    let pieces = rest.sorted { $0.key < $1.key }.flatMap { name, values in
-      values.map { "\(name)=\(PercentText.encode($0))" }
+    let syntax = method.syntax
+    let argument = syntax.argument.text(taking: &rest)
+    let pieces = syntax.options.sorted { $0.name < $1.name }.flatMap { option in
+      rest[option.name, default: []].map { "\(option.name)=\(written(option, $0))" }
     }
     return method.rawValue + (argument.isEmpty ? "" : ":" + argument)
       + (pieces.isEmpty ? "" : "?" + pieces.joined(separator: "&"))
@@ -124,8 +127,14 @@ extension TargetHop {
 }
 
 extension TargetHop: CustomStringConvertible, CustomReflectable {
-  /// As it could be typed, its secrets masked.
-  var description: String { MaskedSpec.mask(revealedText) }
+  /// As it could be typed, its secrets masked; slashes stand for themselves.
+  var description: String {
+    text { option, value in
+      guard !option.isSecret else { return MaskedSpec.mask }
+      return value.split(separator: "/", omittingEmptySubsequences: false).map { PercentText.encode(String($0)) }
+        .joined(separator: "/")
+    }
+  }
   /// Without the options, for there may be secrets among them.
   var customMirror: Mirror { Mirror(self, children: ["text": description]) }
 }
