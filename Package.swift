@@ -30,6 +30,7 @@ let package = Package(
       name: "AsyncMitogenDemo", dependencies: ["AsyncMitogen", "CAsyncMitogen", "CAsyncMitogenFloor"],
       swiftSettings: strict),
     .testTarget(
-      name: "AsyncMitogenTests", dependencies: ["AsyncMitogen", "CAsyncMitogen"], swiftSettings: strict),
+      name: "AsyncMitogenTests", dependencies: ["AsyncMitogen", "AsyncMitogenDemo", "CAsyncMitogen"],
+      swiftSettings: strict),
   ]
 )

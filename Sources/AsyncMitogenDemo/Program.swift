@@ -26,9 +26,18 @@ enum Program {
 
   private static func perform(_ command: Command) async throws -> Int32 {
     switch command {
-    case .facts(let options): return try await FactsCommand(options: options).run()
-    case .tree(let options): return try await TreeCommand(options: options).run()
-    case .run(let options, let line): return try await RunCommand(options: options, commandLine: line).run()
+    case .facts(let options):
+      return try await FactsCommand(options: options, targets: try options.targets.load()).run()
+    case .tree(let options):
+      return try await TreeCommand(options: options, targets: try options.targets.load()).run()
+    case .run(let options, let line):
+      return try await RunCommand(options: options, targets: try options.targets.load(), commandLine: line).run()
+    case .copy(let options, let copy):
+      return try await CopyCommand(options: options, targets: try options.targets.load(), copy: copy).run()
+    case .tail(let options, let tail):
+      return try await TailCommand(options: options, targets: try options.targets.load(), tail: tail).run()
+    case .top(let options, let top):
+      return try await TopCommand(options: options, targets: try options.targets.load(), top: top).run()
     case .bench(let arguments): return await BenchCommand.run(arguments)
     case .help(let topic): try StandardStream.output.write(topic.text)
     case .version: try StandardStream.output.write("\(name) \(Mitogen.version)\n")

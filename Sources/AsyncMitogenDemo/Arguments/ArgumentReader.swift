@@ -49,6 +49,25 @@ struct ArgumentReader {
     return number
   }
 
+  /// The number of seconds that belongs to an option; it may have decimals.
+  mutating func seconds(
+    of name: String, attached: String?, in range: ClosedRange<Double>
+  ) throws(UsageError) -> Duration {
+    let expected =
+      "a number of seconds from \(HumanText.plain(range.lowerBound)) to \(HumanText.plain(range.upperBound))"
+    guard let text = attached ?? rest.popFirst() else { throw UsageError("\(name) needs \(expected)") }
+    guard let number = Double(text), range.contains(number) else {
+      throw UsageError("\(name): '\(text)' is not \(expected)")
+    }
+    return .seconds(number)
+  }
+
+  /// The text that belongs to an option.
+  mutating func text(of name: String, attached: String?, _ expected: String) throws(UsageError) -> String {
+    guard let text = attached ?? rest.popFirst(), !text.isEmpty else { throw UsageError("\(name) needs \(expected)") }
+    return text
+  }
+
   /// What to throw for an argument that means nothing here.
   func unexpected(_ item: Item) -> UsageError {
     let hint = "(see '\(Program.name) \(command) --help')"

@@ -8,29 +8,57 @@ struct ContextTree: Sendable {
     let parent: ContextID
     /// How many contexts there are from the master to it, itself included.
     let depth: Int
-    /// What its parent calls it: short enough for a table, where the whole path is not.
+    /// What it is called in tables.
     let name: String
+    /// What it is called in a drawing, below its parent.
+    let branch: String
+    /// The target that it is, if there are targets and it is more than a step on the way to one.
+    var target: TargetSpec?
   }
 
   /// Every parent before its children, and the chain right below the context that it hangs from.
   private(set) var nodes: [Node] = []
+  /// Where the nodes of contexts are.
+  private var indices: [ContextID: Int] = [:]
+  /// The targets that there is no context for.
+  private(set) var failures: [FailedTarget] = []
 
-  subscript(id: ContextID) -> Node? { nodes.first { $0.context.id == id } }
+  /// The contexts that a command is for: the targets, or all if there are none.
+  var members: [Node] {
+    let targets = nodes.filter { $0.target != nil }
+    return targets.isEmpty && failures.isEmpty ? nodes : targets
+  }
+
+  subscript(id: ContextID) -> Node? { indices[id].map { nodes[$0] } }
 
   /// The contexts that one has started; the master's if `nil`.
   func children(of node: Node?) -> [Node] {
     let parent = node?.context.id ?? .master
     return nodes.filter { $0.parent == parent }
   }
+
+  /// Adds a context, whose parent is there already.
+  mutating func add(_ node: Node) {
+    indices[node.context.id] = nodes.count
+    nodes.append(node)
+  }
+
+  /// Adds a target that could not be connected.
+  mutating func add(_ failure: FailedTarget) { failures.append(failure) }
 }
 
 // MARK: - Starting
 
 extension ContextTree {
-  /// Starts local contexts, all at once, and then a chain below the first of them.
+  /// Connects targets; if there are none, starts local contexts, all at once, and then a chain below the first of them.
   static func start(
-    _ options: TreeOptions, on router: Router, timeline: inout Timeline, progress: ProgressLine
+    _ options: TreeOptions, targets: [TargetSpec], on router: Router, timeline: inout Timeline, progress: ProgressLine
   ) async throws -> ContextTree {
+    if !targets.isEmpty {
+      let tree = try await connect(targets, options.targets, on: router, progress: progress)
+      timeline.finish("connect")
+      return tree
+    }
     let local = try await startLocal(options.local, on: router, progress: progress)
     timeline.finish("start")
     var tree = ContextTree()
@@ -68,10 +96,11 @@ extension ContextTree {
     let path = context.name ?? "context \(context.id)"
     // Whoever has a context started by another knows it by both their names.
     let prefix = parent?.context.name.map { $0 + "." } ?? ""
-    nodes.append(
+    let name = path.hasPrefix(prefix) ? String(path.dropFirst(prefix.count)) : path
+    add(
       Node(
-        context: context, parent: parent?.context.id ?? .master, depth: (parent?.depth ?? 0) + 1,
-        name: path.hasPrefix(prefix) ? String(path.dropFirst(prefix.count)) : path))
+        context: context, parent: parent?.context.id ?? .master, depth: (parent?.depth ?? 0) + 1, name: name,
+        branch: name))
   }
 }
 
@@ -81,20 +110,32 @@ extension ContextTree {
   /// What a context answered, or why it did not.
   typealias Answers<Answer> = [ContextID: Result<Answer, any Error>]
 
-  /// Calls made of all contexts: their answers, in whatever order they come.
+  /// Calls made of contexts: their answers, in whatever order they come.
   func answers<Answer: Sendable>(
-    of calls: [Receiver<Answer>], stage: String, progress: ProgressLine
+    of calls: [Receiver<Answer>], stage: String = "", progress: ProgressLine? = nil
   ) async throws -> Answers<Answer> {
     var answers: Answers<Answer> = [:]
-    progress.show("\(stage): 0 of \(nodes.count) contexts")
+    progress?.show("\(stage): 0 of \(calls.count) contexts")
     for try await reply in Select(calls) {
       let id = reply.context.id
       answers[id] = Result { try reply.value }
-      progress.show("\(stage): \(answers.count) of \(nodes.count) contexts, \(self[id]?.name ?? "\(id)")")
+      progress?.show("\(stage): \(answers.count) of \(calls.count) contexts, \(self[id]?.name ?? "\(id)")")
     }
     // The calls of a task that is cancelled fail, which is not what a command should report of them.
     try Task.checkCancellation()
     return answers
+  }
+
+  /// Why a context has not answered; nil if it has.
+  func reason<Answer>(of node: Node, in answers: Answers<Answer>) -> String? {
+    switch answers[node.context.id] {
+    case .success: nil
+    // Of its own errors, the text says all.
+    case .failure(let error as CallError) where error.typeName.hasPrefix(Program.name + ".") && error.causes.isEmpty:
+      error.message
+    case .failure(let error): "\(error)"
+    case nil: "no answer"
+    }
   }
 }
 
@@ -105,7 +146,7 @@ extension ContextTree {
   func drawing(detail: (Node?) -> String) -> [String] {
     TreeDrawing.lines(
       of: Node?.none,
-      label: { node in "\(node?.name ?? "master")  id \(node?.context.id ?? .master)\(detail(node))" },
+      label: { node in "\(node?.branch ?? "master")  id \(node?.context.id ?? .master)\(detail(node))" },
       children: { node in children(of: node).map(Node?.some) })
   }
 }
@@ -113,11 +154,17 @@ extension ContextTree {
 extension ContextTree.Node {
   /// Where it is, as the first members of any JSON object about it.
   var json: [JSONValue.Member] {
-    [
+    let place: [JSONValue.Member] = [
       JSONValue.Member(name: "context", value: .integer(Int(context.id.rawValue))),
       JSONValue.Member(name: "name", value: .string(context.name ?? name)),
       JSONValue.Member(name: "parent", value: .integer(Int(parent.rawValue))),
       JSONValue.Member(name: "depth", value: .integer(depth)),
     ]
+    return place + targetJSON
+  }
+
+  /// Which target it is, as the members of a JSON object: one or none.
+  var targetJSON: [JSONValue.Member] {
+    target.map { [JSONValue.Member(name: "target", value: .string("\($0)"))] } ?? []
   }
 }

@@ -4,6 +4,7 @@ internal import Glibc
 /// `facts`: starts contexts, and prints what each of them knows of itself and its host.
 struct FactsCommand {
   let options: TreeOptions
+  let targets: [TargetSpec]
 
   /// The time between the two samples from which the use of CPU is computed.
   static let sampleMilliseconds = 150
@@ -14,8 +15,9 @@ struct FactsCommand {
     var timeline = Timeline()
     let (tree, answers) = try await ProgressLine.showing { progress in
       try await withRouter { router in
-        let tree = try await ContextTree.start(options, on: router, timeline: &timeline, progress: progress)
-        let calls = tree.nodes.map { node in
+        let tree = try await ContextTree.start(
+          options, targets: targets, on: router, timeline: &timeline, progress: progress)
+        let calls = tree.members.map { node in
           node.context.callAsync(FactsCommand.topProcesses, FactsCommand.sampleMilliseconds) { count, milliseconds in
             try await Facts.gather(topProcesses: count, sampleMilliseconds: milliseconds)
           }

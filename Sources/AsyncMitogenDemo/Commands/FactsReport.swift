@@ -8,17 +8,11 @@ struct FactsReport {
   let timeline: Timeline
 
   /// Whether all contexts have answered.
-  var isComplete: Bool { tree.nodes.allSatisfy { facts(of: $0) != nil } }
+  var isComplete: Bool { tree.failures.isEmpty && tree.members.allSatisfy { facts(of: $0) != nil } }
 
   private func facts(of node: ContextTree.Node) -> Facts? { try? answers[node.context.id]?.get() }
 
-  private func failure(of node: ContextTree.Node) -> String? {
-    switch answers[node.context.id] {
-    case .success: nil
-    case .failure(let error): "\(error)"
-    case nil: "no answer"
-    }
-  }
+  private func failure(of node: ContextTree.Node) -> String? { tree.reason(of: node, in: answers) }
 }
 
 // MARK: - Text
@@ -38,7 +32,7 @@ extension FactsReport {
       .init(title: "UPTIME", alignment: .right), .init(title: "LOAD", alignment: .right),
       .init(title: "MEMORY", alignment: .right),
     ])
-    for node in tree.nodes {
+    for node in tree.members {
       let place = [node.name, "\(node.context.id)", "\(node.depth)"]
       guard let facts = facts(of: node) else {
         table.add(place + Array(repeating: "-", count: 7))
@@ -51,14 +45,15 @@ extension FactsReport {
           HumanText.memory(used: facts.memoryUsed, total: facts.memoryTotal),
         ])
     }
-    let failures = tree.nodes.compactMap { node in failure(of: node).map { "\(node.name): \($0)" } }
-    return titled(table.lines(fitting: stream.columns), on: stream) + failures
+    for failure in tree.failures { table.add([failure.name] + Array(repeating: "-", count: 9)) }
+    let failures = tree.members.compactMap { node in failure(of: node).map { "\(node.name): \($0)" } }
+    return titled(table.lines(fitting: stream.columns), on: stream) + failures + tree.failureLines
   }
 
   /// The hosts, in the order of the contexts, each with the facts from the first context on it.
   private var hosts: [Facts] {
     var seen: Set<Facts.Host> = []
-    return tree.nodes.compactMap { facts(of: $0) }.filter { seen.insert($0.host).inserted }
+    return tree.members.compactMap { facts(of: $0) }.filter { seen.insert($0.host).inserted }
   }
 
   private func topLines(of facts: Facts, on stream: StandardStream) -> [String] {
@@ -97,17 +92,18 @@ extension FactsReport {
   var json: JSONValue {
     [
       "contexts": .array(
-        tree.nodes.map { node in
+        tree.members.map { node in
           let rest = facts(of: node)?.json ?? [.init(name: "error", value: .string(failure(of: node) ?? ""))]
           return .object(node.json + rest)
-        }),
+        } + tree.failures.map { .object($0.json) }),
       "stages": timeline.json,
     ]
   }
 }
 
 extension Facts {
-  fileprivate var json: [JSONValue.Member] {
+  /// All of it, as the members of a JSON object.
+  var json: [JSONValue.Member] {
     [
       .init(name: "host", value: .string(hostName)),
       .init(name: "bootID", value: .string(bootID)),

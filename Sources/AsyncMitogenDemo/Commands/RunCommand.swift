@@ -3,26 +3,29 @@ internal import AsyncMitogen
 /// `run`: runs a command in every context, and prints what they say as they say it.
 struct RunCommand {
   let options: TreeOptions
+  let targets: [TargetSpec]
   let commandLine: [String]
 
   func run() async throws -> Int32 {
     var timeline = Timeline()
-    let ends = try await withRouter { router in
+    let isSuccess = try await withRouter { router in
       let tree = try await ProgressLine.showing { progress in
-        try await ContextTree.start(options, on: router, timeline: &timeline, progress: progress)
+        try await ContextTree.start(
+          options, targets: targets, on: router, timeline: &timeline, progress: progress)
       }
       let printer = OutputPrinter(tree: tree, asJSON: options.json)
       let ends = try await run(in: tree, router: router, printer: printer)
       try printer.summarize(ends)
-      return ends
+      return tree.failures.isEmpty && ends.values.allSatisfy(\.isSuccess)
     }
-    return ends.values.allSatisfy(\.isSuccess) ? ExitCode.success : ExitCode.failure
+    return isSuccess ? ExitCode.success : ExitCode.failure
   }
 
   /// Runs the command everywhere at once, with all output into one receiver, and returns how it ended where.
   private func run(
     in tree: ContextTree, router: Router, printer: OutputPrinter
   ) async throws -> [ContextID: CommandEnd] {
+    guard !tree.members.isEmpty else { return [:] }
     let output = Receiver<OutputLines>(router: router)
     let sender = output.sender
     return try await withThrowingTaskGroup(of: (ContextID, CommandEnd)?.self) { group in
@@ -33,7 +36,7 @@ struct RunCommand {
         }
         return nil
       }
-      for node in tree.nodes {
+      for node in tree.members {
         let command = RemoteCommand(arguments: commandLine, context: node.context.id)
         group.addTask { (node.context.id, try await run(command, in: node.context, sender: sender)) }
       }
@@ -42,7 +45,7 @@ struct RunCommand {
         guard let (context, end) = finished else { continue }
         ends[context] = end
         // What the commands have sent came before how they ended: behind it, this is the last to be read.
-        if ends.count == tree.nodes.count { try await sender.send(.end) }
+        if ends.count == tree.members.count { try await sender.send(.end) }
       }
       return ends
     }

@@ -12,6 +12,11 @@ enum HumanText {
     return sign + padded.dropLast(places) + "." + padded.suffix(places)
   }
 
+  /// A number without decimals that are zero.
+  static func plain(_ value: Double) -> String {
+    value == value.rounded() && value.magnitude < 1e15 ? String(Int(value)) : "\(value)"
+  }
+
   /// Seconds in the two largest units that they fill: `3d 4h`, `12m 5s`, `9s`.
   static func uptime(_ seconds: Double) -> String {
     let whole = Int(max(0, seconds))
@@ -31,6 +36,17 @@ enum HumanText {
     let places = unit == 1 ? 0 : 1
     let numbers = [used, total].map { decimal(Double($0) / unit, places: places) }
     return numbers.joined(separator: "/") + " " + (units.first ?? "")
+  }
+
+  /// Bytes in a unit that suits them: `712 B`, `1.2 MiB`.
+  static func bytes(_ count: Int) -> String {
+    var value = Double(count)
+    var units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"][...]
+    while value >= 1024, units.count > 1 {
+      value /= 1024
+      units.removeFirst()
+    }
+    return decimal(value, places: units.first == "B" ? 0 : 1) + " " + (units.first ?? "")
   }
 
   /// A short time: `0.84 ms`, `31 ms`, `1.25 s`.

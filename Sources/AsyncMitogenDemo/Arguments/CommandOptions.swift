@@ -1,0 +1,29 @@
+/// What `copy` is to copy.
+struct CopyOptions: Equatable, Sendable {
+  /// The file here.
+  var file: String
+  /// Where it goes in the targets: a path, or a directory.
+  var path: String
+}
+
+/// What `tail` is to follow.
+struct TailOptions: Equatable, Sendable {
+  /// The file in the targets.
+  var file: String
+  /// How many of the lines that are there already are printed.
+  var lines = TailOptions.defaultLines
+
+  static let defaultLines = 10
+  static let linesRange = 0...1_000_000
+}
+
+/// How `top` prints.
+struct TopOptions: Equatable, Sendable {
+  /// The time between two tables.
+  var interval = Duration.seconds(2)
+  /// How many tables are printed; no end if nil.
+  var count: Int?
+
+  static let intervalRange = 0.1...3_600.0
+  static let countRange = 1...1_000_000_000
+}

@@ -1,0 +1,125 @@
+/// Reads the options of one command, and what stands beside them.
+struct CommandReader {
+  private var reader: ArgumentReader
+  private let topic: HelpTopic
+  /// The names of the options that were given.
+  private var given: [String] = []
+
+  private(set) var options = TreeOptions()
+  private(set) var lines = TailOptions.defaultLines
+  private(set) var top = TopOptions()
+  private(set) var operands: [String] = []
+
+  init(_ arguments: ArraySlice<String>, of topic: HelpTopic) {
+    reader = ArgumentReader(arguments, of: topic.rawValue)
+    self.topic = topic
+  }
+
+  /// Reads all; false if help was asked for.
+  mutating func read() throws(UsageError) -> Bool {
+    while let item = reader.next() {
+      switch item {
+      case .option("--help", nil), .option("-h", nil): return false
+      case .option(let name, .some) where ["--json", "--help", "--password-prompt"].contains(name):
+        throw UsageError("\(name) takes no value")
+      case .option(let name, let value):
+        guard try read(name, value) else { throw reader.unexpected(item) }
+        given.append(name)
+      case .operand(let word) where topic == .run:
+        // The rest is the command's own.
+        operands = [word] + reader.remainder()
+      case .separator where topic.takesOperands: operands += reader.remainder()
+      case .operand(let word) where operands.count < topic.operandLimit: operands.append(word)
+      case .operand, .separator: throw reader.unexpected(item)
+      }
+    }
+    guard operands.count <= topic.operandLimit else {
+      throw reader.unexpected(.operand(operands[topic.operandLimit]))
+    }
+    try check()
+    return true
+  }
+
+  /// Takes an option; false if the command has none of that name.
+  private mutating func read(_ name: String, _ value: String?) throws(UsageError) -> Bool {
+    switch name {
+    case "--json": options.json = true
+    case "--local" where !topic.needsTargets:
+      options.local = try reader.number(of: name, attached: value, in: TreeOptions.localRange)
+    case "--depth" where !topic.needsTargets:
+      options.depth = try reader.number(of: name, attached: value, in: TreeOptions.depthRange)
+    case "--lines" where topic == .tail:
+      lines = try reader.number(of: name, attached: value, in: TailOptions.linesRange)
+    case "--interval" where topic == .top:
+      top.interval = try reader.seconds(of: name, attached: value, in: TopOptions.intervalRange)
+    case "--count" where topic == .top:
+      top.count = try reader.number(of: name, attached: value, in: TopOptions.countRange)
+    default: return try readTarget(name, value)
+    }
+    return true
+  }
+
+  private mutating func readTarget(_ name: String, _ value: String?) throws(UsageError) -> Bool {
+    switch name {
+    case "--on":
+      let text = try reader.text(of: name, attached: value, "a target (see '\(Program.name) help targets')")
+      do {
+        options.targets.sources.append(.spec(try TargetSpec(parsing: text)))
+      } catch {
+        throw UsageError("--on: \(error)")
+      }
+    case "--inventory":
+      options.targets.sources.append(.inventory(try reader.text(of: name, attached: value, "a file")))
+    case "--parallel":
+      options.targets.parallel = try reader.number(of: name, attached: value, in: TargetOptions.parallelRange)
+    case "--timeout":
+      options.targets.timeout = try reader.seconds(of: name, attached: value, in: TargetOptions.timeoutRange)
+    case "--password-prompt": options.targets.asksPassword = true
+    default: return false
+    }
+    return true
+  }
+
+  /// Refuses options that do not go together.
+  private func check() throws(UsageError) {
+    let hint = "--on SPEC or --inventory FILE (see '\(Program.name) help targets')"
+    if options.targets.sources.isEmpty {
+      if topic.needsTargets { throw UsageError("\(topic.rawValue) needs targets: \(hint)") }
+      if let name = given.first(where: ["--parallel", "--timeout", "--password-prompt"].contains) {
+        throw UsageError("\(name) needs targets: \(hint)")
+      }
+    } else if let name = given.first(where: ["--local", "--depth"].contains) {
+      throw UsageError("\(name) is for contexts without targets: it does not go with --on and --inventory")
+    }
+  }
+}
+
+extension HelpTopic {
+  /// Whether it is a command whose options are read here.
+  var isCommand: Bool {
+    switch self {
+    case .facts, .tree, .run, .copy, .tail, .top: true
+    case .program, .targets, .bench: false
+    }
+  }
+
+  /// Whether it makes no sense without targets.
+  fileprivate var needsTargets: Bool {
+    switch self {
+    case .copy, .tail, .top: true
+    case .facts, .tree, .run, .program, .targets, .bench: false
+    }
+  }
+
+  /// How many arguments it takes that are no options.
+  fileprivate var operandLimit: Int {
+    switch self {
+    case .run: .max
+    case .copy: 2
+    case .tail: 1
+    case .facts, .tree, .top, .program, .targets, .bench: 0
+    }
+  }
+
+  fileprivate var takesOperands: Bool { operandLimit > 0 }
+}

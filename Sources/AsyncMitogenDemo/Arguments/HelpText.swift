@@ -1,0 +1,122 @@
+/// The texts of `help` and `--help`.
+enum HelpText {
+  static let program = """
+    Usage: \(Program.name) [COMMAND] [OPTION…]
+
+    Starts copies of itself, here or in other places, calls code in them, and leaves nothing behind.
+
+    Commands:
+      facts             what each context knows of itself and its host (the default)
+      tree              the contexts and who started whom
+      run -- COMMAND…   run a command in each context, with its output as it comes
+      copy FILE PATH    copy a file to each target
+      tail FILE         the lines of a file in each target, as they are written
+      top               load, memory and the busiest processes of each target, again and again
+      bench             measure the library
+      help [COMMAND]    this text, or a command's
+      help targets      how to say where contexts are to be
+
+    Options:
+      --version         print the version
+      --help            print this text; after a command, that command's
+
+    Exit status: 0; 1 if something failed; 64 if the arguments make no sense; 130 after Ctrl-C, 143 after SIGTERM.
+    A second Ctrl-C does not wait for the contexts to end: they end by themselves.
+
+    """
+
+  static let facts = """
+    Usage: \(Program.name) facts [--local N] [--depth N] [--on SPEC]… [--json]
+
+    Starts contexts and gathers facts in each of them: a table with a row for every context, the processes that use
+    most CPU on each host, the tree, and how long each stage took. The use of CPU is that between two samples, taken
+    \(FactsCommand.sampleMilliseconds) milliseconds apart.
+
+      --json     one JSON document: {"contexts":[…],"stages":{…}}, times in milliseconds, memory in bytes. A context
+                 that did not answer has "error" in place of its facts; a target that could not be connected has
+                 "name", "target" and "error".
+
+    """
+
+  static let tree = """
+    Usage: \(Program.name) tree [--local N] [--depth N] [--on SPEC]… [--json]
+
+    Starts contexts and prints the tree of them, with their names, numbers in the tree, and process numbers.
+
+      --json     one JSON document: the master, with its "children", and so on; "failures" of the master are the
+                 targets that could not be connected
+
+    """
+
+  static let run = """
+    Usage: \(Program.name) run [--local N] [--depth N] [--on SPEC]… [--json] -- COMMAND [ARGUMENT…]
+
+    Runs a command in each context, standard input being empty, until it and all that it started have ended or closed
+    their output. Its output and errors are printed line by line as they come, each with the name of its context; how
+    the commands ended is listed on standard error. Exits with 1 if any failed.
+
+      --json     JSON lines: {"context","name","line"} for each line of output, and for each context at its end
+                 {"context","name","status"}, {"context","name","signal","error"} or {"context","name","error"}
+
+    """
+
+  static let copy = """
+    Usage: \(Program.name) copy --on SPEC… [--json] FILE PATH
+
+    Copies a file to all targets at once, with its mode. It is there when it is complete, and in place of what was
+    there before: until then it has another name. If PATH is a directory, the file keeps its name in it.
+
+      --json     one JSON document: {"copies":[…]}, each with "path", "bytes" and "milliseconds", or with "error"
+
+    """
+
+  static let tail = """
+    Usage: \(Program.name) tail --on SPEC… [--lines N] [--json] FILE
+
+    Prints what is written to a file in each target, line by line as it comes, each with the name of its target, until
+    Ctrl-C. A file that becomes shorter is read from its beginning; when another takes its name, that is read from
+    then on; and one that is not there is waited for.
+
+      --lines N  how many lines that are there already are printed: \(TailOptions.defaultLines) if not given
+      --json     JSON lines: {"context","name","target","line"}, with "notice" in place of "line" for what happens to
+                 the file, and "error" for what happens to the target
+
+    """
+
+  static let top = """
+    Usage: \(Program.name) top --on SPEC… [--interval SECONDS] [--count N] [--json]
+
+    Prints load, memory and the busiest processes of each target, until Ctrl-C: on a terminal one table that changes,
+    elsewhere one after the other.
+
+      --interval SECONDS  the time between two tables, and that for which the use of CPU is computed: 2 if not given
+      --count N           end after that many tables
+      --json              a line of JSON for each table: {"targets":[…]}, as in facts
+
+    """
+
+  static let bench = """
+    Usage: \(Program.name) bench [ARGUMENT…]
+
+    Measures the library. 'bench --help' says more.
+
+    """
+
+  static let local = """
+      --local N  how many contexts this process starts if there are no targets: \(TreeOptions().local) if not given
+      --depth N  how many more hang in a chain below the first, each started by the one above: \
+    \(TreeOptions().depth) if not given
+
+    """
+
+  static let targetOptions = """
+      --on SPEC           a target: 'local', 'ssh:user@host', 'ssh:host/sudo/docker:web', …; may be given again.
+                          '\(Program.name) help targets' says more.
+      --inventory FILE    the targets in a file, one a line; may be given again
+      --parallel N        how many targets are connected at once: \(TargetOptions().parallel) if not given, 0 for all
+      --timeout SECONDS   how long it may take to connect a target
+      --password-prompt   ask for one password, for all hops by ssh, sudo, su and doas that have none
+      --help              print this text
+
+    """
+}
