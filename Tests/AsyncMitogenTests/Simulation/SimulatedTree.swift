@@ -50,7 +50,8 @@ final class SimulatedContext: Sendable {
       }
     }
     let context = try await router.adopt(
-      LaunchedChild(process: nil, transport: ours, errorOutput: nil, start: ChildStart(greeting: [])), id: id, name: "sim.\(id)",
+      LaunchedChild(process: nil, transport: ours, errorOutput: nil, start: ChildStart(greeting: [])), id: id,
+      name: "sim.\(id)",
       timeout: .seconds(30))
     return (SimulatedContext(router: child, dispatcher: dispatcher, transport: theirs), context)
   }

@@ -35,7 +35,7 @@ struct StallTests {
       written += count
     }
     let deaf = try await root.router.adopt(
-      LaunchedChild(process: nil, transport: ours, errorOutput: nil, greeting: []),
+      LaunchedChild(process: nil, transport: ours, errorOutput: nil, start: ChildStart(greeting: [])),
       id: try await root.router.allocateID(), name: "deaf", timeout: .seconds(30))
     let message = Message(destination: deaf.id, handle: 1_000, payload: [UInt8](repeating: 0, count: 16_384))
     for _ in 0..<1_200 { child.router.post(message) }
