@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,7 +45,11 @@ __attribute__((constructor)) static void amt_become_child(int argc, char **argv,
   // A set-user-id program decides for itself what it is.
   if (getauxval(AT_SECURE)) return;
   if (enters) _exit(amt_enter(argc, argv));
-  if (follows) close_executed_descriptor();
+  if (follows) {
+    close_executed_descriptor();
+    // Otherwise process listings call it by the number of the descriptor.
+    prctl(PR_SET_NAME, "mitogen");
+  }
   child = 1;
   // Our place in the list of initializers is not ours to choose: run those behind us, for this call never returns.
   // In a static program libdispatch's is among them.

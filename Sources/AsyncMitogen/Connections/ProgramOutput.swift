@@ -13,11 +13,7 @@ enum ProgramOutput {
   static func run(
     _ words: [String], timeout: Duration, broker: Broker
   ) async throws -> (output: String, status: ExitStatus) {
-    let (read, write) = try FileDescriptor.pipe(nonblocking: false)
-    let nothing = FileDescriptor(try SystemError.check("open", unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)))
-    let process = try ChildProcess(
-      path: words[0], arguments: words, environment: HostFacts.environment, input: nothing, output: write,
-      error: write, poller: broker.core.poller)
+    let (process, read) = try start(words, broker)
     return try await withThrowingTaskGroup(of: (String, ExitStatus)?.self) { group in
       group.addTask {
         let output = try await text(from: read, broker)
@@ -36,6 +32,16 @@ enum ProgramOutput {
       }
       return result
     }
+  }
+
+  /// Starts it; its own end of what it prints is closed here, or there would be no end.
+  private static func start(_ words: [String], _ broker: Broker) throws -> (ChildProcess, FileDescriptor) {
+    let (read, write) = try FileDescriptor.pipe(nonblocking: false)
+    let nothing = FileDescriptor(try SystemError.check("open", unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)))
+    let process = try ChildProcess(
+      path: words[0], arguments: words, environment: HostFacts.environment, input: nothing, output: write,
+      error: write, poller: broker.core.poller)
+    return (process, read)
   }
 
   private static func text(from descriptor: FileDescriptor, _ broker: Broker) async throws -> String {
