@@ -14,6 +14,10 @@ struct ChildConfiguration: Codable, Sendable {
   var maximumQueuedCalls: Int
   var maximumConcurrentConnections: Int
   var cache: ImageCache
+  /// How often the parent lets hear from itself; nil if it does not.
+  var keepAlive: Duration?
+  /// How often it is to let its own children hear from it.
+  var keepAliveInterval: Duration?
   var version = Mitogen.version
 
   enum CodingKeys: String, CodingKey {
@@ -29,6 +33,8 @@ struct ChildConfiguration: Codable, Sendable {
     case maximumQueuedCalls = "max_queued_calls"
     case maximumConcurrentConnections = "max_concurrent_connections"
     case cache
+    case keepAlive = "keep_alive"
+    case keepAliveInterval = "keep_alive_interval"
     case version
   }
 
@@ -57,7 +63,8 @@ struct ChildConfiguration: Codable, Sendable {
   init(
     contextID: ContextID, parentIDs: [ContextID], debug: Bool, logLevels: [Int], profiling: Bool,
     unidirectional: Bool, maximumMessageSize: Int, poolSize: Int, maximumConcurrentCalls: Int, maximumQueuedCalls: Int,
-    maximumConcurrentConnections: Int, cache: ImageCache
+    maximumConcurrentConnections: Int, cache: ImageCache, keepAlive: Duration?,
+    keepAliveInterval: Duration?
   ) {
     self.contextID = contextID
     self.parentIDs = parentIDs
@@ -71,5 +78,7 @@ struct ChildConfiguration: Codable, Sendable {
     self.maximumQueuedCalls = maximumQueuedCalls
     self.maximumConcurrentConnections = maximumConcurrentConnections
     self.cache = cache
+    self.keepAlive = keepAlive
+    self.keepAliveInterval = keepAliveInterval
   }
 }

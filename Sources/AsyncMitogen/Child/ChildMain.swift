@@ -72,7 +72,8 @@ private final class ChildProcessMain: Sendable {
         maxMessageSize: configuration.maximumMessageSize, unidirectional: configuration.unidirectional,
         debug: configuration.debug, profiling: configuration.profiling, poolSize: configuration.poolSize,
         maxConcurrentCalls: configuration.maximumConcurrentCalls, maxQueuedCalls: configuration.maximumQueuedCalls,
-        cache: configuration.cache, maxConcurrentConnections: configuration.maximumConcurrentConnections))
+        cache: configuration.cache, maxConcurrentConnections: configuration.maximumConcurrentConnections,
+        keepAliveInterval: configuration.keepAliveInterval))
     dispatcher = Dispatcher(router: router, environment: ExternalContext(router: router))
     let (poller, router, parent) = (broker.core.poller, router, configuration.parentIDs.first ?? .master)
     readers = [("stdout", standardStreams.printed), ("stderr", standardStreams.printedErrors)].map { name, descriptor in
@@ -103,7 +104,8 @@ private final class ChildProcessMain: Sendable {
         for reader in readers { try reader.start() }
         try router.enter { router in
           router.parentEnded = { [self] _ in beginEnd(isOrphan: true) }
-          try router.attachParent(transport, greeting: Array(greeting.utf8))
+          try router.attachParent(
+            transport, greeting: Array(greeting.utf8), keepAlive: configuration.keepAlive)
         }
       } catch {
         complain("cannot hear its parent: \(error)")

@@ -75,14 +75,17 @@ extension Router {
   ) throws -> (LaunchedChild, name: String) {
     let plan = launch.plan
     var descriptors = try ChildDescriptors(plan.streams)
-    let greeting = try childConfiguration(method.options, id).greeting()
+    // The socket of a local process is closed when either ends, whatever happens.
+    let keepAlive = launch.firstStage == nil ? nil : configuration.keepAliveInterval
+    let greeting = try childConfiguration(method.options, id, keepAlive: keepAlive).greeting()
     let process = try ChildProcess(
       path: plan.path, arguments: plan.arguments, environment: plan.wholeEnvironment, input: descriptors.input,
       output: descriptors.output, error: descriptors.error, terminal: descriptors.terminal, poller: broker.core.poller)
     descriptors.releaseChildSide()
     let transport = DescriptorTransport(
       input: descriptors.stream, output: descriptors.stream, poller: broker.core.poller, keepsAlive: true)
-    var start = ChildStart(greeting: greeting, firstStage: launch.firstStage, endHint: plan.endHint)
+    var start = ChildStart(
+      greeting: greeting, firstStage: launch.firstStage, endHint: plan.endHint, keepAlive: keepAlive)
     if let dialogue = plan.login {
       start.login = ChildStart.Login(
         dialogue: dialogue, authenticate: launch.authenticate,
@@ -93,7 +96,9 @@ extension Router {
     return (launched, method.contextName(processID: process.processID))
   }
 
-  nonisolated func childConfiguration(_ options: ConnectionOptions, _ id: ContextID) -> ChildConfiguration {
+  nonisolated func childConfiguration(
+    _ options: ConnectionOptions, _ id: ContextID, keepAlive: Duration?
+  ) -> ChildConfiguration {
     let debug = options.debug || configuration.debug
     return ChildConfiguration(
       contextID: id, parentIDs: [contextID] + parentIDs, debug: debug,
@@ -102,7 +107,8 @@ extension Router {
       unidirectional: options.unidirectional ?? configuration.unidirectional,
       maximumMessageSize: configuration.maxMessageSize, poolSize: configuration.poolSize,
       maximumConcurrentCalls: configuration.maxConcurrentCalls, maximumQueuedCalls: configuration.maxQueuedCalls,
-      maximumConcurrentConnections: configuration.maxConcurrentConnections, cache: options.cache ?? configuration.cache)
+      maximumConcurrentConnections: configuration.maxConcurrentConnections, cache: options.cache ?? configuration.cache,
+      keepAlive: keepAlive, keepAliveInterval: configuration.keepAliveInterval)
   }
 
 }

@@ -18,6 +18,9 @@ struct ChildStart: Sendable {
   /// What may help if it ends before it is up.
   var endHint: String?
 
+  /// How often it and its parent let hear from each other once it is up; nil if they do not.
+  var keepAlive: Duration?
+
   /// A program that asks before it lets anybody in.
   struct Login: Sendable {
     let dialogue: LoginDialogue

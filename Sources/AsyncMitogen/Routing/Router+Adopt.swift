@@ -67,7 +67,11 @@ extension Router {
     switch action {
     case .sendGreeting: streams[link]?.enter { $0.send(raw: start.greeting) }
     case .sendImage(let facts): sendImage(for: facts, link, start)
-    case .ready(let report): childIsUp(link, report)
+    case .ready(let report):
+      childIsUp(link, report)
+      if report.image != nil, let child = children[link] {
+        keepAlive(link, to: child.context, every: start.keepAlive)
+      }
     case .failed(.ended(let lines)): notePrinted(lines, link)
     case .failed(.firstStage(let failure, let lines)):
       notePrinted(lines, link)

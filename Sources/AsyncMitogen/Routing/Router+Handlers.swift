@@ -10,6 +10,7 @@ extension Router {
     add(.addRoute, policy: .immediateChild) { $0.receiveAddRoute($1, $2) }
     add(.deleteRoute, policy: .immediateChild) { $0.receiveDeleteRoute($1, $2) }
     add(.printed, policy: .immediateChild) { $0.receivePrinted($1, $2) }
+    add(.keepAlive, policy: .immediateChild) { _, _, _ in }
     add(.getModule, policy: nil) { router, message, _ in router.answerGetModule(message) }
     add(.capabilities, policy: nil) { router, message, _ in
       router.reply(to: message, payload: Array(Router.capabilities.utf8))

@@ -1,8 +1,12 @@
 extension Router {
   /// Begins to hear the parent, and to be heard by it.
   ///
-  /// - Parameter greeting: What is sent before the first frame.
-  func attachParent(_ transport: any Transport, greeting: [UInt8], isOfOurKind: Bool = true) throws {
+  /// - Parameters:
+  ///   - greeting: What is sent before the first frame.
+  ///   - interval: How often the parent lets hear from itself; nil if it does not promise to.
+  func attachParent(
+    _ transport: any Transport, greeting: [UInt8], isOfOurKind: Bool = true, keepAlive interval: Duration? = nil
+  ) throws {
     guard let parent = table.parentID else { return }
     parentIsOfOurKind = isOfOurKind
     let link = table.addLink(to: parent)
@@ -14,6 +18,7 @@ extension Router {
       try stream.start()
       stream.send(raw: greeting)
     }
+    keepAlive(link, to: parent, every: interval)
   }
 
   /// Calls `body` once everything for the parent is written; at once if it is gone.

@@ -22,6 +22,9 @@ public struct RouterConfiguration: Sendable {
   /// How many contexts on other machines, or of other users, are being started at once from each context: 16 by default,
   /// 0 for any number. Local ones are not counted.
   public var maxConcurrentConnections: Int
+  /// How often this context and those that are not local to it let hear from each other: 15 s by default. A link over
+  /// which nothing has come for four times as long is given up, at both ends; nil never gives up.
+  public var keepAliveInterval: Duration?
   /// The broker to use; nil for one of the router's own, which ends with it.
   public var broker: Broker?
 
@@ -29,7 +32,8 @@ public struct RouterConfiguration: Sendable {
   public init(
     maxMessageSize: Int = 128 << 20, unidirectional: Bool = false, debug: Bool = false, profiling: Bool = false,
     shutdownTimeout: Duration = .seconds(5), poolSize: Int = 16, maxConcurrentCalls: Int = 1_024,
-    maxQueuedCalls: Int = 65_536, cache: ImageCache = .none, maxConcurrentConnections: Int = 16, broker: Broker? = nil
+    maxQueuedCalls: Int = 65_536, cache: ImageCache = .none, maxConcurrentConnections: Int = 16,
+    keepAliveInterval: Duration? = .seconds(15), broker: Broker? = nil
   ) {
     self.maxMessageSize = max(0, min(maxMessageSize, Int(UInt32.max)))
     self.unidirectional = unidirectional
@@ -41,6 +45,7 @@ public struct RouterConfiguration: Sendable {
     self.maxQueuedCalls = max(0, maxQueuedCalls)
     self.cache = cache
     self.maxConcurrentConnections = max(0, maxConcurrentConnections)
+    self.keepAliveInterval = keepAliveInterval
     self.broker = broker
   }
 }

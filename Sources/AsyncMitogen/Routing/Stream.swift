@@ -20,6 +20,8 @@
   private(set) var isClosed = false
   /// How many bytes have been written since the stream began.
   private(set) var writtenBytes: UInt64 = 0
+  /// How many bytes have been read since the stream began.
+  private(set) var receivedBytes: UInt64 = 0
   private var received: [Message] = []
   private var dialogue: StartDialogue?
   private var dialogueActs: (@Sendable (StartDialogue.Action) -> Void)?
@@ -157,6 +159,9 @@
 
   // MARK: receiving
 
+  /// Whether what comes is read.
+  var isListening: Bool { !isReadingPaused }
+
   /// Stops or resumes reading, when what comes in cannot be passed on.
   func pauseReading(_ paused: Bool) {
     guard isReadingPaused != paused, !isClosed else { return }
@@ -199,6 +204,7 @@
       case .wouldBlock: return
       case .end: return close(.ended(isAtBoundary: decoder.isAtBoundary))
       case .bytes(let count):
+        receivedBytes &+= UInt64(count)
         guard process(), !isClosed else { return }
         // Less than there was room for: nothing is left, or the poller will say so.
         if isReadingPaused || count < capacity && !untilEmpty { return }

@@ -67,6 +67,8 @@ extension Handle {
   public static let cancelCall: Handle = 201
   /// Ours: tells a parent what a child printed, when the log does not, for the case that the child crashes.
   public static let printed: Handle = 202
+  /// Ours: tells a neighbour that this context is still there, when there is nothing else to tell.
+  public static let keepAlive: Handle = 203
   /// As a reply address: the message is dead, and its payload is the reason.
   public static let isDead: Handle = 999
   /// The first handle that a router gives out.

@@ -174,6 +174,7 @@ struct RouterTests {
       let handles =
         [
           .callFunction, .cancelCall, .addRoute, .deleteRoute, .shutdown, .getModule, .capabilities, .printed,
+          .keepAlive,
         ] as [Handle]
       for handle in handles {
         let isTaken = try await child.call(handle) { handle in
