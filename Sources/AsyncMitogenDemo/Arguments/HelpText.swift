@@ -74,8 +74,8 @@ enum HelpText {
     Usage: \(Program.name) tail --on SPEC… [--lines N] [--json] FILE
 
     Prints what is written to a file in each target, line by line as it comes, each with the name of its target, until
-    Ctrl-C or until no target is left. A file that becomes shorter is read from its beginning; when another takes its name, that is read from
-    then on; and one that is not there is waited for.
+    Ctrl-C or until no target is left. A file that becomes shorter is read from its beginning; when another takes its
+    name, that is read from then on; and one that is not there is waited for.
 
       --lines N  how many lines that are there already are printed: \(TailOptions.defaultLines) if not given
       --json     JSON lines: {"context","name","target","line"}, with "notice" in place of "line" for what happens to
