@@ -74,8 +74,8 @@ enum HelpText {
     Usage: \(Program.name) tail --on SPEC… [--lines N] [--json] FILE
 
     Prints what is written to a file in each target, line by line as it comes, each with the name of its target, until
-    Ctrl-C. A file that becomes shorter is read from its beginning; when another takes its name, that is read from
-    then on; and one that is not there is waited for.
+    Ctrl-C or until no target is left. A file that becomes shorter is read from its beginning; when another takes its
+    name, that is read from then on; and one that is not there is waited for.
 
       --lines N  how many lines that are there already are printed: \(TailOptions.defaultLines) if not given
       --json     JSON lines: {"context","name","target","line"}, with "notice" in place of "line" for what happens to
@@ -86,8 +86,8 @@ enum HelpText {
   static let top = """
     Usage: \(Program.name) top --on SPEC… [--interval SECONDS] [--count N] [--json]
 
-    Prints load, memory and the busiest processes of each target, until Ctrl-C: on a terminal one table that changes,
-    elsewhere one after the other.
+    Prints load, memory and the busiest processes of each target, until Ctrl-C or until no target is left: on a
+    terminal one table that changes, elsewhere one after the other.
 
       --interval SECONDS  the time between two tables, and that for which the use of CPU is computed: 2 if not given
       --count N           end after that many tables

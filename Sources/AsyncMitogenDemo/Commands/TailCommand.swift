@@ -1,4 +1,5 @@
 internal import AsyncMitogen
+internal import Glibc
 
 /// `tail`: prints what is written to a file in all targets, as it is written.
 struct TailCommand {
@@ -20,30 +21,43 @@ struct TailCommand {
     return ExitCode.failure
   }
 
+  /// What of the work has ended.
+  private enum End: Equatable {
+    case target
+    case printing
+  }
+
   private func follow(in tree: ContextTree, router: Router, printer: OutputPrinter) async throws {
     guard !tree.members.isEmpty else { return }
     let output = Receiver<TailedLines>(router: router)
     let sender = output.sender
-    try await withThrowingTaskGroup(of: Bool.self) { group in
+    try await withThrowingTaskGroup(of: End.self) { group in
       group.addTask {
         for try await tailed in output {
           try printer.print(tailed.lines, of: tailed.context)
           if let notice = tailed.notice { try printer.printNotice("'\(tail.file)' \(notice)", of: tailed.context) }
         }
-        return false
+        return .printing
+      }
+      group.addTask {
+        // Nothing may be written for a long time, in which nobody would find out.
+        try await StandardStream.output.waitForLoss()
+        throw OutputError(code: EPIPE)
       }
       for node in tree.members {
         group.addTask {
           try await follow(node, in: tree, sender: sender, printer: printer)
-          return true
+          return .target
         }
       }
       var left = tree.members.count
-      while left > 0, let isTarget = try await group.next() {
-        if isTarget { left -= 1 }
+      while left > 0, let end = try await group.next() {
+        if end == .target { left -= 1 }
       }
       // What the last has sent came before its end, which was told behind it: all of it has been received.
       output.close()
+      while let end = try await group.next(), end != .printing {}
+      group.cancelAll()
     }
   }
 

@@ -24,21 +24,25 @@ struct TopCommand {
     return isComplete ? ExitCode.success : ExitCode.failure
   }
 
-  /// Prints tables, and returns whether the last one told of all targets.
+  /// Prints tables until there are enough, or no target is left; returns whether the last one told of all targets.
   private func show(_ tree: ContextTree) async throws -> Bool {
     var table = LiveTable(stream: .output)
     var report = TopReport(tree: tree, answers: [:])
     var shown = 0
+    // A context that is gone does not come back, and only at first is it known why.
+    var lost: ContextTree.Answers<Facts> = [:]
     var start = ContinuousClock.now
     while shown < top.count ?? .max {
       let sample = shown == 0 ? min(top.interval, TopCommand.firstSample) : top.interval
       let milliseconds = Int(sample / .milliseconds(1))
-      let calls = tree.members.map { node in
+      let calls = tree.members.filter { lost[$0.context.id] == nil }.map { node in
         node.context.callAsync(TopCommand.topProcesses, milliseconds, timeout: sample + TopCommand.patience) {
           try await Facts.gather(topProcesses: $0, sampleMilliseconds: $1)
         }
       }
-      report = TopReport(tree: tree, answers: try await tree.answers(of: calls))
+      let answers = try await tree.answers(of: calls)
+      for case (let id, .failure(let error as ChannelError)) in answers { lost[id] = .failure(error) }
+      report = TopReport(tree: tree, answers: answers.merging(lost) { answer, _ in answer })
       // Where nobody is left to answer, nobody takes the time for a sample either.
       try await Task.sleep(until: start + sample, clock: .continuous)
       start = .now
@@ -47,6 +51,7 @@ struct TopCommand {
       } else {
         try table.show(report.lines(on: .output))
       }
+      if lost.count == tree.members.count { break }
       shown += 1
     }
     return report.isComplete

@@ -28,6 +28,15 @@ struct StandardStream: Sendable {
     return unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 ? size : nil
   }
 
+  /// Waits until nobody can read what is written any more, as behind a pipe to a program that has ended.
+  func waitForLoss() async throws {
+    while true {
+      var request = pollfd(fd: descriptor, events: 0, revents: 0)
+      if unsafe poll(&request, 1, 0) > 0, request.revents & Int16(POLLERR) != 0 { return }
+      try await Task.sleep(for: .milliseconds(500))
+    }
+  }
+
   /// Writes all of a text.
   func write(_ text: String) throws(OutputError) {
     var rest = Array(text.utf8)[...]
