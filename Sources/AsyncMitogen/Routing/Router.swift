@@ -20,6 +20,8 @@ internal import Synchronization
   /// What senders of this context have in flight.
   nonisolated let flows: FlowTable
   nonisolated let kinds = Mutex(ContextKinds())
+  /// The service pool of this context.
+  nonisolated let services = ServiceHost()
   private nonisolated let outbox = Mutex(Outbox())
   private nonisolated let parents: Mutex<[ContextID]>
 

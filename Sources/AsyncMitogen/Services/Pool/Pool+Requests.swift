@@ -1,0 +1,222 @@
+// The way of a request: through the door, its checks, its invoker, room in the pool, and to its answer.
+extension Pool {
+  // MARK: what comes
+
+  /// Takes what stands at the door.
+  func takeAll() {
+    while let item = intake.take() {
+      switch item {
+      case .request(let message): receive(message)
+      case .cancel(let key): cancel(key)
+      }
+    }
+  }
+
+  private func receive(_ message: Message) {
+    do {
+      try admit(message)
+    } catch {
+      intake.leave(message)
+      router.answer(message, failure: error)
+    }
+  }
+
+  /// - Throws: Why the request is refused.
+  private func admit(_ message: Message) throws {
+    guard phase == .open else { throw ServiceRefusal.poolClosed }
+    let (name, methodName) = try names(message)
+    let description = try description(of: name, for: message)
+    guard let method = description.methods[methodName] else { throw ServiceRefusal.noSuchMethod(methodName) }
+    let question = PolicyRequest(
+      service: description.type, serviceName: name, methodName: methodName, message: message, router: router)
+    guard method.policy.isAuthorized(question) else { throw ServiceRefusal.unauthorized(methodName, of: name) }
+    let arguments: PickledValue =
+      description.strategy.seesArguments ? try method.keywords(message).value : .none
+    let request = PoolRequest(id: nextID(), message: message, service: name, method: method)
+    requests[request.id] = request
+    if let key = request.key { requestsByCaller[key] = request.id }
+    if services[name] == nil { activate(description) }
+    if services[name]?.service == nil {
+      services[name]?.waiting.append((request.id, arguments))
+    } else {
+      submit(request.id, arguments, to: name)
+    }
+  }
+
+  private func names(_ message: Message) throws -> (service: String, method: String) {
+    guard message.handle != .callService else { return try ServiceRequest.names(message) }
+    guard let name = handleServices[message.handle] else { throw ServiceRefusal.poolClosed }
+    return (name, HandleServiceMethod.name)
+  }
+
+  /// Gives a request to its service's invoker.
+  func submit(_ id: RequestID, _ arguments: PickledValue, to name: String) {
+    guard let method = requests[id]?.method.name else { return }
+    let request = InvokerRequest(id, method: method, arguments: arguments)
+    carryOut(services[name]?.invoker.admit(request, now: now) ?? [], of: name)
+  }
+
+  var now: Duration { .nanoseconds(Int64(clamping: router.loop.now)) }
+
+  // MARK: what invokers want
+
+  /// Does what an invoker wants, and what it wants on hearing of that.
+  func carryOut(_ actions: [InvokerAction], of name: String) {
+    var line = actions
+    var position = 0
+    while position < line.count {
+      switch line[position] {
+      case .run(let id):
+        guard let request = requests[id], request.service == name, request.stage == .admitted else { break }
+        if phase != .open {
+          line += finish(id, closedOutcome)
+        } else if slots.enter(id) {
+          start(id)
+        } else {
+          requests[id]?.stage = .lined
+        }
+      case .answer(let id, let outcome): answer(id, outcome)
+      case .cancel(let id):
+        guard let request = requests[id], request.service == name else { break }
+        switch request.stage {
+        case .running: request.task?.cancel()
+        case .lined:
+          _ = slots.leave(id)
+          line += finish(id, .cancelled)
+        case .admitted, .ended: break
+        }
+      }
+      position += 1
+    }
+  }
+
+  var closedOutcome: ServiceOutcome {
+    .failure(CallError(describing: ServiceRefusal.poolClosed, in: router.contextID))
+  }
+
+  /// A request that was to run has run, or never will.
+  func finish(_ id: RequestID, _ outcome: ServiceOutcome) -> [InvokerAction] {
+    guard let name = requests[id]?.service else { return [] }
+    requests[id]?.stage = .ended
+    requests[id]?.task = nil
+    removeIfDone(id)
+    return services[name]?.invoker.finished(id, outcome, now: now) ?? []
+  }
+
+  // MARK: answers
+
+  func answer(_ id: RequestID, _ outcome: ServiceOutcome) {
+    guard let request = requests[id], !request.isSettled else { return }
+    settle(id)
+    let message = request.message
+    switch outcome {
+    case .reply(let payload): router.answer(message, payload: payload)
+    case .failure(let error): router.answer(message, payload: CallReply.failure(error))
+    case .cancelled:
+      // Cancelled because this context ends: that it is gone is what callers hear, as those of functions do.
+      if !isAborted { router.answer(message, failure: CancellationError()) }
+    case .nothing:
+      guard message.replyTo != .none else { break }
+      router.post(.dead(ServiceRefusal.sendsNoReply, destination: message.source, handle: message.replyTo))
+    }
+  }
+
+  /// A request is answered, or nobody waits for its answer.
+  func settle(_ id: RequestID) {
+    guard let request = requests[id] else { return }
+    requests[id]?.isSettled = true
+    if let key = request.key, requestsByCaller[key] == id { requestsByCaller[key] = nil }
+    leaveLine(id)
+    removeIfDone(id)
+  }
+
+  private func removeIfDone(_ id: RequestID) {
+    guard let request = requests[id], request.isDone else { return }
+    leaveLine(id)
+    requests[id] = nil
+  }
+
+  private func leaveLine(_ id: RequestID) {
+    guard let request = requests[id], request.isWaiting else { return }
+    requests[id]?.isWaiting = false
+    intake.leave(request.message)
+  }
+
+  private func cancel(_ key: CallAdmission.Key) {
+    guard let id = requestsByCaller[key], let request = requests[id] else { return }
+    let isSubmitted = services[request.service]?.service != nil
+    settle(id)
+    guard isSubmitted else { return }
+    carryOut(services[request.service]?.invoker.cancel(id, now: now) ?? [], of: request.service)
+  }
+
+  // MARK: running
+
+  /// There is room for a request, or for work of the program.
+  func start(_ id: RequestID) {
+    if let work = deferred[id] {
+      deferredTasks[id] = launch(id, work)
+      return
+    }
+    guard let request = requests[id], let service = services[request.service]?.service else { return }
+    leaveLine(id)
+    requests[id]?.stage = .running
+    requests[id]?.task = launch(request, service)
+  }
+
+  private func ended(_ id: RequestID, _ outcome: ServiceOutcome) {
+    deferred[id] = nil
+    deferredTasks[id] = nil
+    if let next = slots.release() { start(next) }
+    if let name = requests[id]?.service { carryOut(finish(id, outcome), of: name) }
+    checkEnd()
+  }
+
+  private nonisolated func launch(_ request: PoolRequest, _ service: any Service) -> Task<Void, Never> {
+    Task(executorPreference: router.loop.tasks) {
+      await self.ended(request.id, await self.run(request, service))
+    }
+  }
+
+  private nonisolated func launch(
+    _ id: RequestID, _ work: @escaping @Sendable @concurrent () async throws -> Void
+  ) -> Task<Void, Never> {
+    Task(executorPreference: router.loop.tasks) {
+      do { try await self.inEnvironment { try await work() } } catch {
+        Pool.log.error("While handling deferred work: \(error)")
+      }
+      await self.ended(id, .nothing)
+    }
+  }
+
+  private nonisolated func run(_ request: PoolRequest, _ service: any Service) async -> ServiceOutcome {
+    let (message, method) = (request.message, request.method)
+    guard !Task.isCancelled else { return .cancelled }
+    let bound: MethodDescription.BoundMethod
+    do {
+      bound = try method.bind(ServiceArguments(keywords: try method.keywords(message), router: router))
+    } catch {
+      return .failure(CallError(describing: error, in: router.contextID))
+    }
+    do {
+      let payload = try await inEnvironment {
+        try await ServiceCall.binding.withValue(ServiceCall(message: message, pool: self)) { try await bound(service) }
+      }
+      return payload.map { .reply($0) } ?? .nothing
+    } catch {
+      if error is CancellationError, Task.isCancelled { return .cancelled }
+      let described = CallError(describing: error, in: router.contextID)
+      let name = "\(request.service).\(method.name)"
+      if !method.sendsReply {
+        Pool.log.error("While calling no-reply method \(name): \(described)")
+        return .nothing
+      }
+      if message.replyTo == .none {
+        Pool.log.error("While invoking \(name), whose caller expects no reply: \(described)")
+      } else {
+        Pool.log.debug("While invoking \(name): \(described)")
+      }
+      return .failure(described)
+    }
+  }
+}

@@ -1,0 +1,47 @@
+/// A request that its policies allow, in its pool.
+struct PoolRequest: Sendable {
+  enum Stage: Sendable {
+    /// Its invoker has not told it to run, and need not do so ever.
+    case admitted
+    /// It is to run, and waits for room in the pool.
+    case lined
+    case running
+    case ended
+  }
+
+  let id: RequestID
+  let message: Message
+  let service: String
+  let method: MethodDescription
+  var stage = Stage.admitted
+  /// Whether it counts among those that wait.
+  var isWaiting = true
+  /// Whether it has been answered, or nobody wants an answer any more.
+  var isSettled = false
+  var task: Task<Void, Never>?
+
+  /// By which its caller names it; nil if the caller expects nothing.
+  var key: CallAdmission.Key? {
+    message.replyTo == .none ? nil : CallAdmission.Key(source: message.source, replyTo: message.replyTo)
+  }
+
+  /// Whether nothing more can happen to it.
+  var isDone: Bool { isSettled && (stage == .admitted || stage == .ended) }
+}
+
+/// A service in its pool, or on its way there.
+struct PoolService: Sendable {
+  let description: ServiceDescription
+  var invoker: any Invoker
+  /// Nil while it is being made.
+  var service: (any Service)?
+  /// The requests that wait for it to be made, in order.
+  var waiting: [(id: RequestID, arguments: PickledValue)] = []
+  var watch: ServiceWatch?
+
+  init(_ description: ServiceDescription, _ service: (any Service)?) {
+    self.description = description
+    self.service = service
+    invoker = description.strategy.make()
+  }
+}
