@@ -109,7 +109,8 @@ struct RouterTests {
       let child = try await router.local()
       let handles =
         [
-          .callFunction, .cancelCall, .addRoute, .deleteRoute, .shutdown, .getModule, .capabilities, .printed,
+          .callFunction, .callService, .cancelCall, .addRoute, .deleteRoute, .shutdown, .getModule, .capabilities,
+          .printed,
         ] as [Handle]
       for handle in handles {
         let isTaken = try await child.call(handle) { handle in

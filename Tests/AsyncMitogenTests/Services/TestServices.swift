@@ -179,7 +179,7 @@ actor Once: Service {
   static let ask = ServiceMethod<Once, Question, Int>("ask", policy: .allowAny) { once, question in
     let count = await once.bump()
     let told = try await question.gate?.pass() ?? 0
-    if told < 0 { throw DiskFull(device: "\(count)") }
+    if told < 0 { throw DiskFull(device: "\(question.number)") }
     return 100 * question.number + count
   }
   static let forget = ServiceMethod<Once, Question, NoResult>("forget", policy: .allowAny) { _, question in

@@ -2,14 +2,16 @@
 extension Pool {
   // MARK: what comes
 
-  /// Takes what stands at the door.
-  func takeAll() {
-    while let item = intake.take() {
-      switch item {
+  /// Takes what stands at the door; in portions, so that those who come without end do not keep methods from ending.
+  func takeSome() {
+    for _ in 0..<64 {
+      switch intake.take() {
       case .request(let message): receive(message)
       case .cancel(let key): cancel(key)
+      case nil: return
       }
     }
+    wake()
   }
 
   private func receive(_ message: Message) {

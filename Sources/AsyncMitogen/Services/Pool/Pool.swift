@@ -222,7 +222,7 @@ public actor Pool {
 
   /// Tells the pool that something has come.
   nonisolated func wake() {
-    Task(executorPreference: router.loop.tasks) { await self.takeAll() }
+    Task(executorPreference: router.loop.tasks) { await self.takeSome() }
   }
 
   /// Runs `body` with what functions and methods find in a child.
