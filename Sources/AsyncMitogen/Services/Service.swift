@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// An actor whose methods other contexts call by name, as far as each method's policy lets them.
 ///
 /// ```swift
@@ -49,7 +51,7 @@ public protocol Service: Actor {
 
 extension Service {
   /// Module and type, with the types around it.
-  public static var name: String { String(reflecting: self) }
+  public static var name: String { ServiceNames.shared.name(of: self) }
 
   /// Methods run concurrently.
   public static var invoker: InvokerStrategy { .concurrent }
@@ -66,4 +68,19 @@ extension Service {
 
   /// Does nothing.
   public func onShutdown() async {}
+}
+
+/// The names of types, each looked up once: a call needs its service's.
+final class ServiceNames: Sendable {
+  static let shared = ServiceNames()
+
+  private let names = Mutex<[ObjectIdentifier: String]>([:])
+
+  func name(of type: any Service.Type) -> String {
+    let key = ObjectIdentifier(type)
+    if let name = names.withLock({ $0[key] }) { return name }
+    let name = String(reflecting: type)
+    names.withLock { $0[key] = name }
+    return name
+  }
 }

@@ -2,6 +2,8 @@
 enum ServiceRequest {
   /// Above this many bytes a request is only read as far as its names; those that hide them are refused.
   private static let wholeLimit = 65_536
+  /// How long a name may be, in bytes.
+  private static let nameLimit = 1_024
 
   /// A request with arguments of any type that has keys.
   static func encode<Arguments: Encodable>(
@@ -35,9 +37,9 @@ enum ServiceRequest {
     if let names = names(atBeginningOf: message.payload) { return names }
     guard message.payload.count <= wholeLimit else { throw ServiceRefusal.invalidFormat }
     let root = try root(message)
-    guard let service = root.element(0).text, let method = root.element(1).text else {
-      throw ServiceRefusal.invalidFormat
-    }
+    guard let service = root.element(0).text, let method = root.element(1).text,
+      service.utf8.count <= nameLimit, method.utf8.count <= nameLimit
+    else { throw ServiceRefusal.invalidFormat }
     return (service, method)
   }
 
@@ -70,7 +72,7 @@ enum ServiceRequest {
     var length = 0
     for offset in 0..<4 { length |= Int(payload[position + 1 + offset]) << (8 * offset) }
     let start = position + 5
-    guard length <= payload.count - start,
+    guard length <= nameLimit, length <= payload.count - start,
       let text = String(validating: payload[start..<start + length], as: UTF8.self)
     else { return nil }
     position = start + length

@@ -123,6 +123,38 @@ struct ServiceRefusalTests {
     }
   }
 
+  @Test func `any bytes are refused, or have names and arguments`() throws {
+    var random = RandomSource(1)
+    let request = try ServiceRequest.encode(
+      service: "m.S", method: "add", ["amount": [1, 2, 3], "text": [4, 5], "long": Array(0..<40)])
+    var readable = 0
+    for _ in 0..<30_000 {
+      var payload = request
+      for _ in 0...random.below(3) {
+        switch random.below(3) {
+        case 0: payload[random.below(payload.count)] = UInt8(random.below(256))
+        case 1: payload.remove(at: random.below(payload.count))
+        default: payload.insert(UInt8(random.below(256)), at: random.below(payload.count))
+        }
+      }
+      let message = Message(handle: .callService, encoding: .pickle, payload: payload)
+      do {
+        let names = try ServiceRequest.names(message)
+        #expect(names.service.utf8.count <= 1_024 && names.method.utf8.count <= 1_024)
+        #expect(try ServiceRequest.keywords(message).isDictionary)
+        readable += 1
+      } catch {
+        #expect(error as? ServiceError == ServiceRefusal.invalidFormat)
+      }
+    }
+    #expect(readable > 1_000)
+    let long = String(repeating: "x", count: 1_025)
+    let message = Message(
+      handle: .callService, encoding: .pickle,
+      payload: try ServiceRequest.encode(service: long, method: "m", NoArguments()))
+    #expect(throws: ServiceRefusal.invalidFormat) { try ServiceRequest.names(message) }
+  }
+
   @Test func `our own requests are Mitogen's`() throws {
     let request = try ServiceRequest.encode(service: "m.S", method: "add", Tally.Add(amount: 5))
     let value = try Unpickled(request).root.value

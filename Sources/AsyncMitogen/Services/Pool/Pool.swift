@@ -195,7 +195,8 @@ public actor Pool {
   /// Closes the pool, and waits for its end: nothing more comes in, what waits is refused, what runs runs to its end.
   /// Then each service hears of it once, by ``Service/onShutdown()``. Mitogen's `stop`.
   ///
-  /// May be called again. In a method of the pool it does not wait, for the method would wait for itself.
+  /// May be called again. It does not wait in a method of the pool, for the method would wait for itself, and no longer
+  /// once the calling task is cancelled; the pool closes all the same.
   public func close() async {
     beginClosing()
     guard Pool.current !== self else { return }
