@@ -11,7 +11,7 @@ extension Pool {
     for id in slots.removeWaiting() {
       if deferred.removeValue(forKey: id) != nil {
         Pool.log.warning("deferred work has not begun when the service pool was closed, and is dropped")
-      } else if let name = requests[id]?.service {
+      } else if let name = requests[id]?.work.service {
         carryOut(finish(id, closedOutcome), of: name)
       }
     }

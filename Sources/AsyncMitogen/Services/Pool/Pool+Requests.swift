@@ -34,14 +34,15 @@ extension Pool {
     guard method.policy.isAuthorized(question) else { throw ServiceRefusal.unauthorized(methodName, of: name) }
     let arguments: PickledValue =
       description.strategy.seesArguments ? try method.keywords(message).value : .none
-    let request = PoolRequest(id: nextID(), message: message, service: name, method: method)
-    requests[request.id] = request
-    if let key = request.key { requestsByCaller[key] = request.id }
+    let id = nextID()
+    let request = PoolRequest(PoolWork(id: id, message: message, service: name, method: method))
+    requests[id] = request
+    if let key = request.key { requestsByCaller[key] = id }
     if services[name] == nil { activate(description) }
     if services[name]?.service == nil {
-      services[name]?.waiting.append((request.id, arguments))
+      services[name]?.waiting.append((id, arguments))
     } else {
-      submit(request.id, arguments, to: name)
+      submit(id, arguments, to: name)
     }
   }
 
@@ -53,7 +54,7 @@ extension Pool {
 
   /// Gives a request to its service's invoker.
   func submit(_ id: RequestID, _ arguments: PickledValue, to name: String) {
-    guard let method = requests[id]?.method.name else { return }
+    guard let method = requests[id]?.work.method.name else { return }
     let request = InvokerRequest(id, method: method, arguments: arguments)
     carryOut(services[name]?.invoker.admit(request, now: now) ?? [], of: name)
   }
@@ -69,17 +70,17 @@ extension Pool {
     while position < line.count {
       switch line[position] {
       case .run(let id):
-        guard let request = requests[id], request.service == name, request.stage == .admitted else { break }
+        guard let request = requests[id], request.work.service == name, request.stage == .admitted else { break }
         if phase != .open {
           line += finish(id, closedOutcome)
         } else if slots.enter(id) {
           start(id)
         } else {
-          requests[id]?.stage = .lined
+          request.stage = .lined
         }
       case .answer(let id, let outcome): answer(id, outcome)
       case .cancel(let id):
-        guard let request = requests[id], request.service == name else { break }
+        guard let request = requests[id], request.work.service == name else { break }
         switch request.stage {
         case .running: request.task?.cancel()
         case .lined:
@@ -98,19 +99,19 @@ extension Pool {
 
   /// A request that was to run has run, or never will.
   func finish(_ id: RequestID, _ outcome: ServiceOutcome) -> [InvokerAction] {
-    guard let name = requests[id]?.service else { return [] }
-    requests[id]?.stage = .ended
-    requests[id]?.task = nil
-    removeIfDone(id)
-    return services[name]?.invoker.finished(id, outcome, now: now) ?? []
+    guard let request = requests[id] else { return [] }
+    request.stage = .ended
+    request.task = nil
+    removeIfDone(request)
+    return services[request.work.service]?.invoker.finished(id, outcome, now: now) ?? []
   }
 
   // MARK: answers
 
   func answer(_ id: RequestID, _ outcome: ServiceOutcome) {
     guard let request = requests[id], !request.isSettled else { return }
-    settle(id)
-    let message = request.message
+    settle(request)
+    let message = request.work.message
     switch outcome {
     case .reply(let payload): router.answer(message, payload: payload)
     case .failure(let error): router.answer(message, payload: CallReply.failure(error))
@@ -124,32 +125,31 @@ extension Pool {
   }
 
   /// A request is answered, or nobody waits for its answer.
-  func settle(_ id: RequestID) {
-    guard let request = requests[id] else { return }
-    requests[id]?.isSettled = true
-    if let key = request.key, requestsByCaller[key] == id { requestsByCaller[key] = nil }
-    leaveLine(id)
-    removeIfDone(id)
+  private func settle(_ request: PoolRequest) {
+    request.isSettled = true
+    if let key = request.key, requestsByCaller[key] == request.work.id { requestsByCaller[key] = nil }
+    leaveLine(request)
+    removeIfDone(request)
   }
 
-  private func removeIfDone(_ id: RequestID) {
-    guard let request = requests[id], request.isDone else { return }
-    leaveLine(id)
-    requests[id] = nil
+  private func removeIfDone(_ request: PoolRequest) {
+    guard request.isDone else { return }
+    requests[request.work.id] = nil
   }
 
-  private func leaveLine(_ id: RequestID) {
-    guard let request = requests[id], request.isWaiting else { return }
-    requests[id]?.isWaiting = false
-    intake.leave(request.message)
+  private func leaveLine(_ request: PoolRequest) {
+    guard request.isWaiting else { return }
+    request.isWaiting = false
+    intake.leave(request.work.message)
   }
 
   private func cancel(_ key: CallAdmission.Key) {
     guard let id = requestsByCaller[key], let request = requests[id] else { return }
-    let isSubmitted = services[request.service]?.service != nil
-    settle(id)
-    guard isSubmitted else { return }
-    carryOut(services[request.service]?.invoker.cancel(id, now: now) ?? [], of: request.service)
+    let name = request.work.service
+    settle(request)
+    // Who waits for the service itself is merely forgotten.
+    guard services[name]?.service != nil else { return }
+    carryOut(services[name]?.invoker.cancel(id, now: now) ?? [], of: name)
   }
 
   // MARK: running
@@ -160,23 +160,23 @@ extension Pool {
       deferredTasks[id] = launch(id, work)
       return
     }
-    guard let request = requests[id], let service = services[request.service]?.service else { return }
-    leaveLine(id)
-    requests[id]?.stage = .running
-    requests[id]?.task = launch(request, service)
+    guard let request = requests[id], let service = services[request.work.service]?.service else { return }
+    leaveLine(request)
+    request.stage = .running
+    request.task = launch(request.work, service)
   }
 
   private func ended(_ id: RequestID, _ outcome: ServiceOutcome) {
     deferred[id] = nil
     deferredTasks[id] = nil
     if let next = slots.release() { start(next) }
-    if let name = requests[id]?.service { carryOut(finish(id, outcome), of: name) }
+    if let name = requests[id]?.work.service { carryOut(finish(id, outcome), of: name) }
     checkEnd()
   }
 
-  private nonisolated func launch(_ request: PoolRequest, _ service: any Service) -> Task<Void, Never> {
+  private nonisolated func launch(_ work: PoolWork, _ service: any Service) -> Task<Void, Never> {
     Task(executorPreference: router.loop.tasks) {
-      await self.ended(request.id, await self.run(request, service))
+      await self.ended(work.id, await self.run(work, service))
     }
   }
 
@@ -191,8 +191,8 @@ extension Pool {
     }
   }
 
-  private nonisolated func run(_ request: PoolRequest, _ service: any Service) async -> ServiceOutcome {
-    let (message, method) = (request.message, request.method)
+  private nonisolated func run(_ work: PoolWork, _ service: any Service) async -> ServiceOutcome {
+    let (message, method) = (work.message, work.method)
     guard !Task.isCancelled else { return .cancelled }
     let bound: MethodDescription.BoundMethod
     do {
@@ -208,7 +208,7 @@ extension Pool {
     } catch {
       if error is CancellationError, Task.isCancelled { return .cancelled }
       let described = CallError(describing: error, in: router.contextID)
-      let name = "\(request.service).\(method.name)"
+      let name = "\(work.service).\(method.name)"
       if !method.sendsReply {
         Pool.log.error("While calling no-reply method \(name): \(described)")
         return .nothing

@@ -1,5 +1,7 @@
 /// A request that its policies allow, in its pool.
-struct PoolRequest: Sendable {
+///
+/// Not a value: it changes several times on its way, and its pool alone has it.
+final class PoolRequest {
   enum Stage: Sendable {
     /// Its invoker has not told it to run, and need not do so ever.
     case admitted
@@ -9,10 +11,7 @@ struct PoolRequest: Sendable {
     case ended
   }
 
-  let id: RequestID
-  let message: Message
-  let service: String
-  let method: MethodDescription
+  let work: PoolWork
   var stage = Stage.admitted
   /// Whether it counts among those that wait.
   var isWaiting = true
@@ -20,13 +19,24 @@ struct PoolRequest: Sendable {
   var isSettled = false
   var task: Task<Void, Never>?
 
+  init(_ work: PoolWork) { self.work = work }
+
   /// By which its caller names it; nil if the caller expects nothing.
   var key: CallAdmission.Key? {
-    message.replyTo == .none ? nil : CallAdmission.Key(source: message.source, replyTo: message.replyTo)
+    let message = work.message
+    return message.replyTo == .none ? nil : CallAdmission.Key(source: message.source, replyTo: message.replyTo)
   }
 
   /// Whether nothing more can happen to it.
   var isDone: Bool { isSettled && (stage == .admitted || stage == .ended) }
+}
+
+/// What a request wants done.
+struct PoolWork: Sendable {
+  let id: RequestID
+  let message: Message
+  let service: String
+  let method: MethodDescription
 }
 
 /// A service in its pool, or on its way there.
