@@ -1,4 +1,5 @@
 import AsyncMitogen
+import Glibc
 import Testing
 
 /// How methods run beside each other, and what becomes of calls that nobody waits for.
@@ -143,6 +144,30 @@ struct ServiceStrategyTests {
       }
     }
     #expect(try await keeper.next().number == -1)
+  }
+
+  @Test func `who is gone waits for nothing`() async throws {
+    try await withRouter { router in
+      let keeper = GateKeeper(router)
+      let pool = Pool(router: router, services: [InTurn(router: router)])
+      let child = try await router.local()
+      let lost = child.callAsync(keeper.gate(1), keeper.gate(2)) { first, second in
+        guard let master = ExternalContext.current?.master else { return 0 }
+        let replies = [first, second].map { master.callAsync(InTurn.pass, $0) }
+        return try await replies[0].get() + replies[1].get()
+      }
+      #expect(try await keeper.next().number == 1)
+      let mine = router.myself.callAsync(InTurn.pass, keeper.gate(3))
+      _ = child.callAsync { kill(getpid(), SIGKILL) }
+      await #expect(throws: ChannelError.self) { try await lost.get(timeout: .seconds(20)) }
+      // Its method is cancelled, and the one that waited does not run.
+      #expect(try await keeper.next().number == -1)
+      let entry = try await keeper.next()
+      #expect(entry.number == 3)
+      try await entry.proceed.send(3)
+      #expect(try await mine.get(timeout: .seconds(20)) == 3)
+      await pool.close()
+    }
   }
 
   @Test func `who gives up before its turn does not run`() async throws {

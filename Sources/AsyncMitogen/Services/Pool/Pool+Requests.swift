@@ -7,7 +7,11 @@ extension Pool {
     for _ in 0..<64 {
       switch intake.take() {
       case .request(let message): receive(message)
-      case .cancel(let key): cancel(key)
+      case .cancel(let key): if let id = requestsByCaller[key] { cancel(id) }
+      case .gone(let context):
+        for (key, id) in requestsByCaller.filter({ $0.key.source == context }) where requestsByCaller[key] == id {
+          cancel(id)
+        }
       case nil: return
       }
     }
@@ -143,8 +147,9 @@ extension Pool {
     intake.leave(request.work.message)
   }
 
-  private func cancel(_ key: CallAdmission.Key) {
-    guard let id = requestsByCaller[key], let request = requests[id] else { return }
+  /// Nobody waits for a request any more.
+  private func cancel(_ id: RequestID) {
+    guard let request = requests[id] else { return }
     let name = request.work.service
     settle(request)
     // Who waits for the service itself is merely forgotten.

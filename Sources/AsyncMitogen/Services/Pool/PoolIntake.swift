@@ -8,6 +8,8 @@ final class PoolIntake: Sendable {
     case request(Message)
     /// Nobody waits for a request any more.
     case cancel(CallAdmission.Key)
+    /// A context is gone, and waits for nothing any more.
+    case gone(ContextID)
   }
 
   enum Offer: Sendable {
@@ -45,7 +47,7 @@ final class PoolIntake: Sendable {
         if isFull, state.waitingCount > 0 { return .full }
         state.waitingCount += 1
         state.waitingBytes += size
-      case .cancel:
+      case .cancel, .gone:
         // To cancel what does not exist costs memory too; what is lost here merely runs in vain.
         if state.items.count >= 2 * limit.messages { return .full }
       }

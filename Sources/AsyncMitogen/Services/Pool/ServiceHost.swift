@@ -141,10 +141,17 @@ final class ServiceHost: Sendable {
 
   /// Nobody waits for a call any more: its source says so, and only that can.
   func cancel(_ message: Message) {
-    guard !message.isDead, let key = CallAdmission.Key(cancelling: message),
-      let intake = state.withLock({ $0.intake }),
-      case .accepted(wakesPool: true) = intake.offer(.cancel(key))
-    else { return }
+    guard !message.isDead, let key = CallAdmission.Key(cancelling: message) else { return }
+    note(.cancel(key))
+  }
+
+  /// A context can no longer be reached: nobody there waits for anything.
+  func contextIsGone(_ context: ContextID) { note(.gone(context)) }
+
+  private func note(_ item: PoolIntake.Item) {
+    guard let intake = state.withLock({ $0.intake }), case .accepted(wakesPool: true) = intake.offer(item) else {
+      return
+    }
     wake(intake)
   }
 
