@@ -81,6 +81,19 @@ struct PoolTests {
     }
   }
 
+  @Test func `nothing keeps a pool whose router has ended`() async throws {
+    weak var pool: Pool?
+    weak var witness: Witness?
+    try await withRouter { router in
+      let service = Witness(router: router)
+      let made = Pool(router: router, services: [service])
+      try await made.add(OldFiles())
+      _ = try await router.myself.callService(at: OldFiles.handle, ["path": "/etc/motd"])
+      (pool, witness) = (made, service)
+    }
+    await until { pool == nil && witness == nil }
+  }
+
   @Test func `closed by its own method`() async throws {
     try await withRouter { router in
       let pool = Pool(router: router, services: [Witness(router: router)])

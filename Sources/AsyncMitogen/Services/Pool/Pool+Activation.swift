@@ -36,8 +36,7 @@ extension Pool {
 
   private func activated(_ name: String, _ result: Result<any Service, any Error>) {
     activationCount -= 1
-    let waiting = services[name]?.waiting ?? []
-    services[name]?.waiting = []
+    let waiting = services[name]?.takeWaiting() ?? []
     switch result {
     case .success(let service):
       services[name]?.service = service

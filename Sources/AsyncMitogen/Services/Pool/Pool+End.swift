@@ -17,9 +17,7 @@ extension Pool {
     }
     for name in services.keys.sorted() {
       carryOut(services[name]?.invoker.close(closedOutcome) ?? [], of: name)
-      let waiting = services[name]?.waiting ?? []
-      services[name]?.waiting = []
-      for (id, _) in waiting { answer(id, closedOutcome) }
+      for (id, _) in services[name]?.takeWaiting() ?? [] { answer(id, closedOutcome) }
       services[name]?.watch?.stop()
     }
     checkEnd()

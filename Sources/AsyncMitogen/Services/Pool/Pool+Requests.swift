@@ -44,7 +44,7 @@ extension Pool {
     if let key = request.key { requestsByCaller[key] = id }
     if services[name] == nil { activate(description) }
     if services[name]?.service == nil {
-      services[name]?.waiting.append((id, arguments))
+      services[name]?.wait(id, arguments)
     } else {
       submit(id, arguments, to: name)
     }
@@ -152,8 +152,10 @@ extension Pool {
     guard let request = requests[id] else { return }
     let name = request.work.service
     settle(request)
-    // Who waits for the service itself is merely forgotten.
-    guard services[name]?.service != nil else { return }
+    guard services[name]?.service != nil else {
+      services[name]?.forget(id)
+      return
+    }
     carryOut(services[name]?.invoker.cancel(id, now: now) ?? [], of: name)
   }
 

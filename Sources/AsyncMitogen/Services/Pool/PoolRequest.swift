@@ -46,7 +46,7 @@ struct PoolService: Sendable {
   /// Nil while it is being made.
   var service: (any Service)?
   /// The requests that wait for it to be made, in order.
-  var waiting: [(id: RequestID, arguments: PickledValue)] = []
+  private var waiting = WaitingLine<(id: RequestID, arguments: PickledValue)>()
   var watch: ServiceWatch?
 
   init(_ description: ServiceDescription, _ service: (any Service)?) {
@@ -54,4 +54,15 @@ struct PoolService: Sendable {
     self.service = service
     invoker = description.strategy.make()
   }
+
+  /// A request waits until the service is there.
+  mutating func wait(_ id: RequestID, _ arguments: PickledValue) {
+    waiting.append((id, arguments), ticket: Ticket(id.number))
+  }
+
+  /// Nobody waits for a request any more.
+  mutating func forget(_ id: RequestID) { _ = waiting.remove(Ticket(id.number)) }
+
+  /// The requests that wait no longer, in order.
+  mutating func takeWaiting() -> [(id: RequestID, arguments: PickledValue)] { waiting.removeAll() }
 }
