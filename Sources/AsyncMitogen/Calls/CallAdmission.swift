@@ -228,3 +228,11 @@ struct CallAdmission: Sendable {
     }
   }
 }
+
+extension CallAdmission.Key {
+  /// The call that a CANCEL_CALL message means; nil if it means none.
+  init?(cancelling message: Message) {
+    guard let number = UInt32(String(decoding: message.payload.prefix(16), as: UTF8.self)) else { return nil }
+    self.init(source: message.source, replyTo: Handle(rawValue: number))
+  }
+}

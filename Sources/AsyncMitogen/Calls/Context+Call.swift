@@ -89,23 +89,24 @@ extension Context {
     try postCall(CallRequest.function(function, chain: nil))
   }
 
-  func postCall(_ request: [UInt8]) throws {
-    try requireRouter().post(
-      Message(destination: id, handle: .callFunction, encoding: .pickle, payload: request))
+  func postCall(_ request: [UInt8], handle: Handle = .callFunction) throws {
+    try requireRouter().post(Message(destination: id, handle: handle, encoding: .pickle, payload: request))
   }
 
   func startCall<Result: Sendable & Decodable>(
-    timeout: Duration? = nil, _ request: () throws -> [UInt8]
+    handle: Handle = .callFunction, timeout: Duration? = nil, _ request: () throws -> [UInt8]
   ) -> Receiver<Result> {
-    startCall(coder: .reply(router: router), timeout, request)
+    startCall(coder: .reply(router: router), handle, timeout, request)
   }
 
-  func startCall(timeout: Duration? = nil, _ request: () throws -> [UInt8]) -> Receiver<Void> {
-    startCall(coder: .emptyReply(router: router), timeout, request)
+  func startCall(
+    handle: Handle = .callFunction, timeout: Duration? = nil, _ request: () throws -> [UInt8]
+  ) -> Receiver<Void> {
+    startCall(coder: .emptyReply(router: router), handle, timeout, request)
   }
 
   private func startCall<Result: Sendable>(
-    coder: ElementCoder<Result>, _ timeout: Duration?, _ request: () throws -> [UInt8]
+    coder: ElementCoder<Result>, _ called: Handle, _ timeout: Duration?, _ request: () throws -> [UInt8]
   ) -> Receiver<Result> {
     let port: any MessagePort = router ?? UnboundPort.shared
     let receiver = Receiver<Result>(
@@ -122,7 +123,7 @@ extension Context {
       }
       receiver.onAbandon { [id] in withExtendedLifetime(timer) { router.cancelCall(in: id, handle) } }
       router.post(
-        Message(destination: id, handle: .callFunction, replyTo: handle, encoding: .pickle, payload: payload))
+        Message(destination: id, handle: called, replyTo: handle, encoding: .pickle, payload: payload))
     } catch {
       receiver.fail(error)
     }
@@ -133,21 +134,24 @@ extension Context {
 extension Router {
   /// Sends a call and decodes its result.
   nonisolated func call<Result: Decodable>(
-    _ request: [UInt8], in context: Context, timeout: Duration?, as type: Result.Type
+    _ request: [UInt8], in context: Context, handle: Handle = .callFunction, timeout: Duration?, as type: Result.Type
   ) async throws -> Result {
-    try CallReply.decode(type, from: try await reply(to: request, in: context, timeout), router: self)
+    try CallReply.decode(type, from: try await reply(to: request, in: context, handle, timeout), router: self)
   }
 
-  nonisolated func callForNothing(_ request: [UInt8], in context: Context, timeout: Duration?) async throws {
-    try CallReply.check(try await reply(to: request, in: context, timeout), router: self)
+  nonisolated func callForNothing(
+    _ request: [UInt8], in context: Context, handle: Handle = .callFunction, timeout: Duration?
+  ) async throws {
+    try CallReply.check(try await reply(to: request, in: context, handle, timeout), router: self)
   }
 
-  private nonisolated func reply(to request: [UInt8], in context: Context, _ timeout: Duration?) async throws -> Message
-  {
+  private nonisolated func reply(
+    to request: [UInt8], in context: Context, _ handle: Handle, _ timeout: Duration?
+  ) async throws -> Message {
     let id = context.id
     return try await PendingReply.perform(
-      Message(destination: id, handle: .callFunction, encoding: .pickle, payload: request), respondent: id,
-      router: self, timeout: timeout, isCall: true)
+      Message(destination: id, handle: handle, encoding: .pickle, payload: request), respondent: id, router: self,
+      timeout: timeout, isCall: true)
   }
 
   /// Tells a context that nobody waits for a call any more; one that does not know what that means is not told.

@@ -42,6 +42,8 @@ extension Context: CustomStringConvertible {
 extension CodingUserInfoKey {
   /// The router to which decoded contexts and senders are bound.
   static let router = CodingUserInfoKey(stringRepresentation: "router")
+  /// What is told where decoding failed.
+  static let decodingTrace = CodingUserInfoKey(stringRepresentation: "decodingTrace")
 }
 
 extension CodingUserInfoKey {

@@ -25,7 +25,11 @@ final class Dispatcher: Sendable {
   /// Registers the handles of calls.
   func register() {
     router.add(.callFunction, policy: .parent) { [weak self] _, message, _ in self?.receive(message) }
-    router.add(.cancelCall, policy: .parent) { [weak self] _, message, _ in self?.cancel(message) }
+    // Anybody may call a service, and cancel that call; functions are called by parents.
+    router.add(.cancelCall, policy: nil) { [weak self] router, message, _ in
+      if router.hasParentAuthority(message) { self?.cancel(message) }
+      router.services.cancel(message)
+    }
   }
 
   /// How many calls run.
@@ -68,10 +72,7 @@ final class Dispatcher: Sendable {
   }
 
   private func cancel(_ message: Message) {
-    guard !message.isDead, let number = UInt32(String(decoding: message.payload.prefix(16), as: UTF8.self)) else {
-      return
-    }
-    let key = CallAdmission.Key(source: message.source, replyTo: Handle(rawValue: number))
+    guard !message.isDead, let key = CallAdmission.Key(cancelling: message) else { return }
     admission.withLock { $0.cancel(key) }?.cancel()
   }
 

@@ -53,34 +53,10 @@ final class RemoteFunctionCache: Sendable {
   func find(module: String, function: String) -> (any RemoteFunction.Type)? {
     let name = module + "." + function
     if let type = types.withLock({ $0[name] }) { return type }
-    guard let type = resolve(module, function.split(separator: ".", omittingEmptySubsequences: false)) else {
-      return nil
-    }
+    guard let type = NamedType.find(name, where: { $0 as? any RemoteFunction.Type }) else { return nil }
     types.withLock { types in
       if types.count < limit { types[name] = type }
     }
     return type
-  }
-
-  /// A mangled name says of each type whether it is a structure, an enumeration or a class: all are tried.
-  private func resolve(_ module: String, _ path: [Substring]) -> (any RemoteFunction.Type)? {
-    guard !path.isEmpty, path.count <= 6, ([Substring(module)] + path).allSatisfy(isIdentifier) else { return nil }
-    var prefixes = ["\(module.utf8.count)\(module)"]
-    for name in path {
-      prefixes = prefixes.flatMap { prefix in ["V", "O", "C"].map { "\(prefix)\(name.utf8.count)\(name)\($0)" } }
-    }
-    for name in prefixes {
-      if let type = _typeByName(name) as? any RemoteFunction.Type { return type }
-    }
-    return nil
-  }
-
-  private func isIdentifier(_ name: Substring) -> Bool {
-    guard let first = name.utf8.first, name.utf8.count < 512 else { return false }
-    let isDigit = first >= 0x30 && first <= 0x39
-    return !isDigit
-      && name.utf8.allSatisfy {
-        $0 >= 0x30 && $0 <= 0x39 || $0 >= 0x41 && $0 <= 0x5a || $0 >= 0x61 && $0 <= 0x7a || $0 == 0x5f
-      }
   }
 }

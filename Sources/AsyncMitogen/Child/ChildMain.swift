@@ -92,6 +92,7 @@ private final class ChildProcessMain: Sendable {
     let router = router
     router.addStandardHandlers()
     dispatcher.register()
+    router.services.makePools(router)
     router.add(.shutdown, policy: .parent) { [self] _, message, _ in
       if !message.isDead { beginEnd(isOrphan: false) }
     }
@@ -143,14 +144,21 @@ private final class ChildProcessMain: Sendable {
     Task(executorPreference: broker.taskExecutor) { [self] in
       if isOrphan {
         await router.disconnectAll()
-        await dispatcher.close(patience: ChildProcessMain.orphanPatience)
+        await endCalls(patience: ChildProcessMain.orphanPatience)
         await router.shutdown(timeout: ChildProcessMain.orphanChildPatience)
         _exit(0)
       }
-      await dispatcher.close(patience: ChildProcessMain.callPatience)
+      await endCalls(patience: ChildProcessMain.callPatience)
       await router.shutdown(timeout: router.shutdownTimeout)
       broker.enqueue { self.sayFarewell() }
     }
+  }
+
+  /// Cancels functions and service methods, and waits for their end, but no longer than that.
+  private func endCalls(patience: Duration) async {
+    async let services: Void = router.services.end(patience: patience)
+    await dispatcher.close(patience: patience)
+    await services
   }
 
   /// Whatever happens, an orphan is gone soon.

@@ -114,6 +114,7 @@ extension Router {
     for waiting in handlers.withLock({ $0.removeWaiting(for: context) }) {
       deliverDead(text, to: waiting)
     }
+    services.contextIsGone(context)
     let event = Disconnect(context: Context(router: self, id: context, name: name), detail: detail)
     for observer in disconnectObservers.values { observer.yield(event) }
     for waiter in (shutdownWaiters.removeValue(forKey: context) ?? [:]).values { waiter.resume() }

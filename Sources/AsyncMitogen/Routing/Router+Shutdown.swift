@@ -13,6 +13,8 @@ extension Router {
   public func shutdown() async { await shutdown(timeout: shutdownTimeout) }
 
   func shutdown(timeout: Duration) async {
+    // While the children are there: services may have something to tell them.
+    await services.end(patience: min(timeout, ServiceHost.patience))
     if !isEnding {
       isEnding = true
       for (link, child) in children.sorted(by: { $0.key < $1.key }) { endChild(link, child) }

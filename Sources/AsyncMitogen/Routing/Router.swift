@@ -21,6 +21,8 @@ internal import Synchronization
   nonisolated let flows: FlowTable
   nonisolated let kinds = Mutex(ContextKinds())
   nonisolated let connectGate: ConnectGate
+  /// The service pool of this context.
+  nonisolated let services = ServiceHost()
   private nonisolated let outbox = Mutex(Outbox())
   private nonisolated let parents: Mutex<[ContextID]>
 

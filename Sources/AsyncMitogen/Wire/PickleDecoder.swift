@@ -31,10 +31,15 @@ extension Unpickled.Node {
     _ type: Value.Type, userInfo: [CodingUserInfoKey: any Sendable], codingPath: [any CodingKey] = []
   ) throws -> Value {
     if let value = decodeDirectly(type) { return value }
-    if let convertible = type as? any PickleConvertible.Type {
-      if let value = try convertible.init(pickledValue: value, userInfo: userInfo) as? Value { return value }
+    do {
+      if let convertible = type as? any PickleConvertible.Type {
+        if let value = try convertible.init(pickledValue: value, userInfo: userInfo) as? Value { return value }
+      }
+      return try Value(from: PickleValueDecoder(node: self, userInfo: userInfo, codingPath: codingPath))
+    } catch {
+      (userInfo[.decodingTrace] as? DecodingTrace)?.noteFailure(at: codingPath, of: self)
+      throw error
     }
-    return try Value(from: PickleValueDecoder(node: self, userInfo: userInfo, codingPath: codingPath))
   }
 
   /// A value of one of the types that are met most, past all protocols; nil if it is none of them, or of another type.

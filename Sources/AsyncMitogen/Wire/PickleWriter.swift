@@ -179,6 +179,14 @@ struct PickleWriter {
     reduce()
   }
 
+  /// Keyword arguments; `write` writes them as a dictionary.
+  mutating func keywords(_ write: (inout PickleWriter) throws -> Void) rethrows {
+    global("mitogen.core\nKwargs\n")
+    try write(&self)
+    tuple1()
+    reduce()
+  }
+
   private mutating func littleEndian(_ value: Int, count: Int) {
     for shift in 0..<count { bytes.append(UInt8(truncatingIfNeeded: value >> (8 * shift))) }
   }
@@ -211,10 +219,7 @@ struct PickleWriter {
       tuple()
     case .dictionary(let entries): try dictionary(entries, depth)
     case .keywords(let entries):
-      global("mitogen.core\nKwargs\n")
-      try dictionary(entries, depth)
-      tuple1()
-      reduce()
+      try keywords { try $0.dictionary(entries, depth) }
     case .blob(let content): blob(content)
     case .secret(let text): secret(text)
     case .callError(let text): callError(text)

@@ -195,6 +195,26 @@ struct ChildLogTests {
     #expect(lines.contains { $0.message.hasPrefix("No-reply function call failed: ") && $0.contextID == child.id })
   }
 
+  @Test func `a method that answers nobody logs its failure`() async throws {
+    let (child, lines) = try await collect { router in
+      let child = try await router.local()
+      let inbox = Receiver<Int>(router: router)
+      try await child.call(Curious.tell, .init(inbox: inbox.sender, value: -3))
+      try child.callNoReply(Curious.fail)
+      // When this is answered, those have come; then they are waited for.
+      try await child.call(Curious.rest)
+      try await child.call {
+        guard let pool = ExternalContext.current?.router.services.pool else { throw Opaque() }
+        await until { await pool.runningCount == 0 }
+      }
+      return child
+    }
+    let texts = lines.filter { $0.logger == "mitogen.service" && $0.contextID == child.id }.map(\.message)
+    #expect(texts.contains { $0.hasPrefix("While calling no-reply method AsyncMitogenTests.Curious.tell: ") })
+    let name = "AsyncMitogenTests.Curious.fail"
+    #expect(texts.contains { $0.hasPrefix("While invoking \(name), whose caller expects no reply: ") })
+  }
+
   /// Runs `body`, and returns what was logged until its router had ended.
   func collect(
     _ level: LogLevel = .info, configuration: RouterConfiguration = .init(),

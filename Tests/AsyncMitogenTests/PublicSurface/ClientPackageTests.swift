@@ -48,6 +48,7 @@ struct ClientPackageTests {
           let child = try await router.local()
           let result = try await PublicSurface.calls(child)
           _ = try await PublicSurface.fanOut([child])
+          _ = try await PublicSurface.services(child)
           print("2 + 3 = \\(result.2)")
         }
       }

@@ -268,6 +268,92 @@ extension PublicSurface {
   }
 }
 
+// MARK: - Services
+
+extension PublicSurface {
+  actor Counter: Service {
+    init(router: Router) {}
+    private var total = 0
+    func add(_ amount: Int) -> Int {
+      total += amount
+      return total
+    }
+    struct Add: Codable, Sendable { var amount: Int }
+    static let add = ServiceMethod<Counter, Add, Int>("add", policy: .allowParents) { counter, arguments in
+      await counter.add(arguments.amount)
+    }
+    static let total = ServiceMethod<Counter, NoArguments, Int>("total", policy: .allowAny) { await $0.total }
+    static var methods: [AnyServiceMethod<Counter>] {
+      add
+      total
+    }
+  }
+
+  /// Everything that a service may say of itself.
+  actor Journal: Service {
+    static let name = "journal"
+    static let invoker = InvokerStrategy.serialized
+    nonisolated let select = Select<Message>(oneshot: false)
+    private(set) var lines: [String] = []
+    private let router: Router
+
+    init(router: Router) async throws { self.router = router }
+
+    struct Line: Codable, Sendable { var text: String }
+    private func append(_ text: String) { lines.append(text) }
+    private func watch() throws -> Handle {
+      let receiver = Receiver<Message>(router: router)
+      try select.add(receiver)
+      guard let handle = receiver.handle else { throw ServiceError("the router has ended") }
+      return handle
+    }
+
+    func onMessage(_ event: SelectEvent<Message>) async { lines.append("a message from \(event.context.id)") }
+    func onShutdown() async { lines.append("the end") }
+
+    static let write = ServiceMethod<Journal, Line, NoReply>(
+      "write", policy: .allowParents && Policy { $0.message.payload.count < 1_000 }
+    ) { journal, line in
+      guard Message.current != nil, let caller = Context.caller else { return }
+      await journal.append("\(caller.id): \(line.text)")
+    }
+    static let clear = ServiceMethod<Journal, NoArguments, NoResult>(
+      "clear", policy: .allowParents, Policy { $0.service == Journal.self }
+    ) { journal in
+      await journal.append("cleared")
+      return NoResult()
+    }
+    static let watch = ServiceMethod<Journal, NoArguments, Handle>("watch", policy: .allowAny) { try await $0.watch() }
+    static var methods: [AnyServiceMethod<Journal>] {
+      write
+      clear
+      if Mitogen.isMaster { watch }
+    }
+  }
+
+  static func services(_ child: Context) async throws -> (Int, Int, Int, Int) {
+    let n = try await child.call(Counter.add, .init(amount: 4))
+    let t = try await child.call(Counter.total)
+    let later = try await child.callAsync(Counter.add, .init(amount: 1), timeout: .seconds(20)).get()
+    try child.callNoReply(Counter.add, .init(amount: 1))
+    let named: Int = try await child.callService(Counter.name, "add", ["amount": 1])
+    return (n, t, later, named)
+  }
+
+  static func pools(_ router: Router) async throws -> [String] {
+    let journal = try await Journal(router: router)
+    let pool = Pool(router: router, services: [journal], size: 4)
+    try await pool.add(Counter(router: router))
+    try await router.myself.call(Journal.write, .init(text: "hello"))
+    try await router.myself.call(Journal.clear)
+    let handle = try await router.myself.call(Journal.watch)
+    try router.myself.send([], to: handle)
+    while await journal.lines.count < 3 { await Task.yield() }
+    await pool.close()
+    return await journal.lines
+  }
+}
+
 // MARK: - Errors
 
 extension PublicSurface {

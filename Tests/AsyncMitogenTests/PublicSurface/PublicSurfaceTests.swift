@@ -53,6 +53,14 @@ struct PublicSurfaceTests {
     }
   }
 
+  @Test func `services are called`() async throws {
+    try await withRouter { router in
+      let child = try await router.local()
+      #expect(try await PublicSurface.services(child) == (4, 4, 5, 7))
+      #expect(try await PublicSurface.pools(router) == ["0: hello", "cleared", "a message from 0", "the end"])
+    }
+  }
+
   @Test func `errors are of the types that the page names`() async throws {
     try await withRouter { router in
       let child = try await router.local()

@@ -173,8 +173,8 @@ struct RouterTests {
       let child = try await router.local()
       let handles =
         [
-          .callFunction, .cancelCall, .addRoute, .deleteRoute, .shutdown, .getModule, .capabilities, .printed,
-          .keepAlive,
+          .callFunction, .callService, .cancelCall, .addRoute, .deleteRoute, .shutdown, .getModule, .capabilities,
+          .printed, .keepAlive,
         ] as [Handle]
       for handle in handles {
         let isTaken = try await child.call(handle) { handle in

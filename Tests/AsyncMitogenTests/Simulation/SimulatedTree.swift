@@ -35,9 +35,11 @@ final class SimulatedContext: Sendable {
     child.addStandardHandlers()
     let dispatcher = Dispatcher(router: child, environment: ExternalContext(router: child))
     dispatcher.register()
+    child.services.makePools(child)
     let end: @Sendable () -> Void = {
       Task(executorPreference: childLoop.tasks) {
         await dispatcher.close(patience: .milliseconds(50))
+        await child.services.end(patience: .milliseconds(50))
         await child.shutdown()
         childLoop.enqueue { child.enter { $0.flushParent { theirs.close() } } }
       }

@@ -54,3 +54,5 @@ struct WaitingLine<Waiter> {
     return all
   }
 }
+
+extension WaitingLine: Sendable where Waiter: Sendable {}

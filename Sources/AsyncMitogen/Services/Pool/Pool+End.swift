@@ -1,0 +1,84 @@
+// How a pool ends.
+extension Pool {
+  /// Takes nothing more, and refuses what waits.
+  func beginClosing() {
+    guard phase == .open else { return }
+    phase = .closing
+    // First of all, so that what comes from now on finds another pool, or none.
+    router.services.detach(intake)
+    for handle in handleServices.keys { router.unregister(handle) }
+    for message in intake.close() { router.answer(message, failure: ServiceRefusal.poolClosed) }
+    for id in slots.removeWaiting() {
+      if deferred.removeValue(forKey: id) != nil {
+        Pool.log.warning("deferred work has not begun when the service pool was closed, and is dropped")
+      } else if let name = requests[id]?.work.service {
+        carryOut(finish(id, closedOutcome), of: name)
+      }
+    }
+    for name in services.keys.sorted() {
+      carryOut(services[name]?.invoker.close(closedOutcome) ?? [], of: name)
+      for (id, _) in services[name]?.takeWaiting() ?? [] { answer(id, closedOutcome) }
+      services[name]?.watch?.stop()
+    }
+    checkEnd()
+  }
+
+  /// Goes on with the end when nothing runs any more.
+  func checkEnd() {
+    guard phase == .closing, slots.runningCount == 0, activationCount == 0, watchCount == 0 else { return }
+    phase = .ending
+    // What an invoker has kept to itself.
+    for id in requests.keys.sorted() { answer(id, closedOutcome) }
+    launchEnd(order.compactMap { services[$0]?.service })
+  }
+
+  private nonisolated func launchEnd(_ services: [any Service]) {
+    Task(executorPreference: router.loop.tasks) {
+      try? await self.inEnvironment {
+        for service in services { await service.onShutdown() }
+      }
+      await self.finishEnd()
+    }
+  }
+
+  private func finishEnd() {
+    phase = .closed
+    services = [:]
+    requests = [:]
+    for waiter in closeWaiters.values { waiter.resume() }
+    closeWaiters = [:]
+  }
+
+  /// Waits until the pool is closed, or the waiting task is cancelled.
+  func waitForEnd() async {
+    let ticket = Ticket.next()
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        if phase == .closed || Task.isCancelled { return continuation.resume() }
+        closeWaiters[ticket] = continuation
+      }
+    } onCancel: {
+      leaveWait(ticket)
+    }
+  }
+
+  private nonisolated func leaveWait(_ ticket: Ticket) {
+    Task(executorPreference: router.loop.tasks) { await self.giveUp(ticket) }
+  }
+
+  private func giveUp(_ ticket: Ticket) { closeWaiters.removeValue(forKey: ticket)?.resume() }
+
+  /// Closes the pool because its router ends: cancels what runs, and does not wait for it longer than that.
+  func end(patience: Duration) async {
+    isAborted = true
+    beginClosing()
+    for request in requests.values { request.task?.cancel() }
+    for task in deferredTasks.values { task.cancel() }
+    guard phase != .closed else { return }
+    let ticket = Ticket.next()
+    let (loop, pool) = (router.loop, self)
+    let timer = loop.schedule(after: patience) { pool.leaveWait(ticket) }
+    await withCheckedContinuation { closeWaiters[ticket] = $0 }
+    loop.cancel(timer)
+  }
+}

@@ -1,0 +1,68 @@
+/// A request that its policies allow, in its pool.
+///
+/// Not a value: it changes several times on its way, and its pool alone has it.
+final class PoolRequest {
+  enum Stage: Sendable {
+    /// Its invoker has not told it to run, and need not do so ever.
+    case admitted
+    /// It is to run, and waits for room in the pool.
+    case lined
+    case running
+    case ended
+  }
+
+  let work: PoolWork
+  var stage = Stage.admitted
+  /// Whether it counts among those that wait.
+  var isWaiting = true
+  /// Whether it has been answered, or nobody wants an answer any more.
+  var isSettled = false
+  var task: Task<Void, Never>?
+
+  init(_ work: PoolWork) { self.work = work }
+
+  /// By which its caller names it; nil if the caller expects nothing.
+  var key: CallAdmission.Key? {
+    let message = work.message
+    return message.replyTo == .none ? nil : CallAdmission.Key(source: message.source, replyTo: message.replyTo)
+  }
+
+  /// Whether nothing more can happen to it.
+  var isDone: Bool { isSettled && (stage == .admitted || stage == .ended) }
+}
+
+/// What a request wants done.
+struct PoolWork: Sendable {
+  let id: RequestID
+  let message: Message
+  let service: String
+  let method: MethodDescription
+}
+
+/// A service in its pool, or on its way there.
+struct PoolService: Sendable {
+  let description: ServiceDescription
+  var invoker: any Invoker
+  /// Nil while it is being made.
+  var service: (any Service)?
+  /// The requests that wait for it to be made, in order.
+  private var waiting = WaitingLine<(id: RequestID, arguments: PickledValue)>()
+  var watch: ServiceWatch?
+
+  init(_ description: ServiceDescription, _ service: (any Service)?) {
+    self.description = description
+    self.service = service
+    invoker = description.strategy.make()
+  }
+
+  /// A request waits until the service is there.
+  mutating func wait(_ id: RequestID, _ arguments: PickledValue) {
+    waiting.append((id, arguments), ticket: Ticket(id.number))
+  }
+
+  /// Nobody waits for a request any more.
+  mutating func forget(_ id: RequestID) { _ = waiting.remove(Ticket(id.number)) }
+
+  /// The requests that wait no longer, in order.
+  mutating func takeWaiting() -> [(id: RequestID, arguments: PickledValue)] { waiting.removeAll() }
+}
