@@ -116,8 +116,9 @@ extension Router {
     }
     services.contextIsGone(context)
     let event = Disconnect(context: Context(router: self, id: context, name: name), detail: detail)
-    for observer in disconnectObservers.values { observer.yield(event) }
-    for waiter in (shutdownWaiters.removeValue(forKey: context) ?? [:]).values { waiter.resume() }
+    for (_, observer) in disconnectObservers.sorted(by: { $0.key < $1.key }) { observer.yield(event) }
+    let waiters = shutdownWaiters.removeValue(forKey: context) ?? [:]
+    for (_, waiter) in waiters.sorted(by: { $0.key < $1.key }) { waiter.resume() }
     names.withLock { $0.remove(context) }
   }
 

@@ -21,8 +21,9 @@ struct InvokerTests {
     #expect(driver.open.isEmpty && driver.running.isEmpty, "seed \(seed)")
   }
 
-  @Test func `concurrent: each runs at once, and gets its own result`() throws {
+  @Test func `concurrent: each runs at once, and gets its own result`() async throws {
     for seed in Self.seeds {
+      await Task.yield()
       var driver = InvokerDriver(ConcurrentInvoker(), seed: seed)
       for _ in 0..<60 { try driver.step(keys: 3) }
       try driver.drain()
@@ -33,8 +34,9 @@ struct InvokerTests {
     }
   }
 
-  @Test func `serialized: one at a time, in the order of arrival`() throws {
+  @Test func `serialized: one at a time, in the order of arrival`() async throws {
     for seed in Self.seeds {
+      await Task.yield()
       var driver = InvokerDriver(SerializedInvoker(), seed: seed)
       for _ in 0..<60 {
         try driver.step(keys: 3)
@@ -55,8 +57,9 @@ struct InvokerTests {
     }
   }
 
-  @Test func `serialized: closing answers all that wait, and what runs ends`() throws {
+  @Test func `serialized: closing answers all that wait, and what runs ends`() async throws {
     for seed in Self.seeds {
+      await Task.yield()
       var driver = InvokerDriver(SerializedInvoker(), seed: seed)
       for _ in 0..<20 { try driver.step(keys: 3) }
       let waiting = driver.open.subtracting(driver.running)
@@ -68,8 +71,9 @@ struct InvokerTests {
     }
   }
 
-  @Test func `deduplicating: one execution for all that are the same`() throws {
+  @Test func `deduplicating: one execution for all that are the same`() async throws {
     for seed in Self.seeds {
+      await Task.yield()
       var driver = InvokerDriver(DeduplicatingInvoker(timeToLive: nil), seed: seed)
       for _ in 0..<80 {
         try driver.step(keys: 4)
@@ -111,8 +115,9 @@ struct InvokerTests {
     }
   }
 
-  @Test func `deduplicating: a time to live, and invalidation`() throws {
+  @Test func `deduplicating: a time to live, and invalidation`() async throws {
     for seed in Self.seeds {
+      await Task.yield()
       var driver = InvokerDriver(DeduplicatingInvoker(timeToLive: .milliseconds(30)), seed: seed)
       var random = RandomSource(seed &+ 77)
       for _ in 0..<80 {
@@ -201,8 +206,9 @@ struct InvokerTests {
 
   // MARK: what is remembered
 
-  @Test func `as many results as there is room for, the oldest go`() {
+  @Test func `as many results as there is room for, the oldest go`() async {
     for seed in Self.seeds {
+      await Task.yield()
       var random = RandomSource(seed)
       let limit = QueueLimit(messages: 1 + random.below(8), bytes: 400 + random.below(2_000))
       var cache = ResultCache(limit: limit)
@@ -230,8 +236,9 @@ struct InvokerTests {
 
   // MARK: room in the pool
 
-  @Test func `so many run, the others in order`() {
+  @Test func `so many run, the others in order`() async {
     for seed in Self.seeds {
+      await Task.yield()
       var random = RandomSource(seed)
       var slots = PoolSlots(size: 1 + random.below(4))
       var (running, waiting): ([RequestID], [RequestID]) = ([], [])

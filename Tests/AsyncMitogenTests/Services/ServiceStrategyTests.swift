@@ -95,12 +95,13 @@ struct ServiceStrategyTests {
   // MARK: cancellation
 
   @Test func `who gives up cancels the method`() async throws {
-    try await withRouter { router in
+    let broker = try Broker()
+    try await withRouter(configuration: RouterConfiguration(broker: broker)) { router in
       let keeper = GateKeeper(router)
       let child = try await router.local()
-      // A task that is cancelled.
+      // A task that is cancelled. On the broker: the default executor may be kept busy by other tests.
       let gate = keeper.gate()
-      let task = Task { try await child.call(Open.pass, gate) }
+      let task = Task(executorPreference: broker.taskExecutor) { try await child.call(Open.pass, gate) }
       _ = try await keeper.next()
       task.cancel()
       await #expect(throws: CancellationError.self) { try await task.value }
@@ -129,6 +130,8 @@ struct ServiceStrategyTests {
       }
       await pool.close()
     }
+    broker.shutdown()
+    await broker.join()
   }
 
   /// The method that is called comes to its gate and is cancelled there; with more time, if it does not get so far.

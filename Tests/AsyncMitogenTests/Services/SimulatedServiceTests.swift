@@ -6,8 +6,9 @@ import Testing
 /// Services in a simulated tree: calls, cancellations and the ends of pools in every order that seeds give.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct SimulatedServiceTests {
-  @Test func `in order, each once, in one service, whatever happens in which order`() throws {
+  @Test func `in order, each once, in one service, whatever happens in which order`() async throws {
     for seed in UInt64(0)..<300 {
+      await Task.yield()
       let scenario = ServiceScenario(seed: seed, closes: false)
       let outcome = scenario.play()
       try check(outcome, scenario, seed)
@@ -16,9 +17,10 @@ struct SimulatedServiceTests {
     }
   }
 
-  @Test func `pools that close on the way`() throws {
+  @Test func `pools that close on the way`() async throws {
     var pools = 0
     for seed in UInt64(1_000)..<1_300 {
+      await Task.yield()
       let scenario = ServiceScenario(seed: seed, closes: true)
       let outcome = scenario.play()
       try check(outcome, scenario, seed)

@@ -214,6 +214,7 @@ struct MessageQueueState<Waiter> {
   private func openFlows() -> [FlowKey] {
     var keys = Set(flows.keys)
     items.visit { if let key = FlowKey($0.message) { keys.insert(key) } }
-    return Array(keys)
+    // In an order that does not depend on where a set lies in memory.
+    return keys.sorted { ($0.source, $0.replyTo) < ($1.source, $1.replyTo) }
   }
 }

@@ -72,8 +72,8 @@ extension Pool {
   func end(patience: Duration) async {
     isAborted = true
     beginClosing()
-    for request in requests.values { request.task?.cancel() }
-    for task in deferredTasks.values { task.cancel() }
+    for (_, request) in requests.sorted(by: { $0.key < $1.key }) { request.task?.cancel() }
+    for (_, task) in deferredTasks.sorted(by: { $0.key < $1.key }) { task.cancel() }
     guard phase != .closed else { return }
     let ticket = Ticket.next()
     let (loop, pool) = (router.loop, self)
