@@ -10,8 +10,6 @@ public struct CallChain: Sendable {
   /// Its name in messages; nil if it is not pipelined, and then no more than its context.
   public let id: String?
 
-  private static let counter = Atomic<UInt64>(0)
-
   /// Makes a chain.
   ///
   /// - Parameter pipelined: Whether an error of one call makes later ones fail, as by default.
@@ -21,8 +19,9 @@ public struct CallChain: Sendable {
       id = nil
       return
     }
-    let number = CallChain.counter.wrappingAdd(1, ordering: .relaxed).newValue
     let router = context.router
+    // Counted by each router, so that what it sends does not depend on what else the process does.
+    let number = router?.chainCount.wrappingAdd(1, ordering: .relaxed).newValue ?? 0
     id = "\(HostFacts.hostName)-\(router?.contextID ?? .master)-\(String(router?.loop.now ?? 0, radix: 16))-\(number)"
   }
 

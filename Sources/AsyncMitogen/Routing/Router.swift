@@ -23,6 +23,8 @@ internal import Synchronization
   nonisolated let connectGate: ConnectGate
   /// The service pool of this context.
   nonisolated let services = ServiceHost()
+  /// How many chains of calls have been made, which gives each its name.
+  nonisolated let chainCount = Atomic<UInt64>(0)
   private nonisolated let outbox = Mutex(Outbox())
   private nonisolated let parents: Mutex<[ContextID]>
 
