@@ -38,7 +38,6 @@ public final class Broker: Sendable {
     core = try LoopCore(name: name, maximumThreads: max(3, maximumThreads))
     laneExecutor = LaneExecutor(core: core)
     workExecutor = WorkExecutor(core: core)
-    core.attach(lane: laneExecutor, work: workExecutor)
     // Descriptors may be registered before any work comes: somebody has to poll them.
     core.enqueue(lane: .closure {})
   }

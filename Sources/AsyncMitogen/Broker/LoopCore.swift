@@ -5,8 +5,7 @@ internal import Synchronization
 /// The threads of a loop: one leads, which polls, holds the lane and runs tasks one by one; when it has been inside one
 /// task for one to two milliseconds, the watchdog takes the lead, and the thread that is left behind rests when its task ends.
 ///
-/// Safe to share: what changes is under `state`'s lock or atomic, except the two weak faces, which are set once before
-/// the first work can come.
+/// Safe to share: what changes is under `state`'s lock or atomic, or only touched with the lane held.
 final class LoopCore: @unchecked Sendable {
   private let state: Mutex<LoopState>
   let poller: Poller
@@ -17,8 +16,6 @@ final class LoopCore: @unchecked Sendable {
   // Only touched with the lane held.
   private var endOfTurn: [LaneWork] = []
   private var endOfTurnSpare: [LaneWork] = []
-  private weak var lane: LaneExecutor?
-  private weak var work: WorkExecutor?
   /// Called once the leader has ended after ``stop()``.
   private let stopped = Mutex<[@Sendable () -> Void]>([])
 
@@ -30,12 +27,6 @@ final class LoopCore: @unchecked Sendable {
     state = Mutex(LoopState(maximumThreads: maximumThreads))
     poller = try Poller()
     watchdogTimer = FileDescriptor(try SystemError.check("timerfd_create", amt_timerfd()))
-  }
-
-  /// Tells the core its faces, before any work comes.
-  func attach(lane: LaneExecutor, work: WorkExecutor) {
-    self.lane = lane
-    self.work = work
   }
 
   /// Whether the calling thread holds the lane.
@@ -51,7 +42,7 @@ final class LoopCore: @unchecked Sendable {
 
   // MARK: work that comes
 
-  func enqueue(lane work: LaneWork, keeping face: AnyObject? = nil) {
+  func enqueue(lane work: LaneWork) {
     let action = state.withLock { state in
       state.lane.append(work)
       return state.noticeWork()
@@ -59,9 +50,9 @@ final class LoopCore: @unchecked Sendable {
     perform(action)
   }
 
-  func enqueue(task job: UnownedJob, keeping face: AnyObject? = nil) {
+  func enqueue(task: TaskWork) {
     let action = state.withLock { state in
-      state.tasks.append(job)
+      state.tasks.append(task)
       return state.noticeWork()
     }
     perform(action)
@@ -108,15 +99,11 @@ final class LoopCore: @unchecked Sendable {
 
   private final class ThreadStart: Sendable {
     let core: LoopCore
-    let lane: LaneExecutor?
-    let work: WorkExecutor?
     let isWatchdog: Bool
 
     init(core: LoopCore, isWatchdog: Bool) {
       self.core = core
       self.isWatchdog = isWatchdog
-      lane = core.lane
-      work = core.work
     }
   }
 
@@ -127,7 +114,7 @@ final class LoopCore: @unchecked Sendable {
       { argument in
         guard let argument = unsafe argument else { return }
         let start = unsafe Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()
-        start.core.threadMain(start)
+        start.core.threadMain(isWatchdog: start.isWatchdog)
       }, start.toOpaque())
     guard failure != 0 else { return }
     unsafe start.release()
@@ -135,14 +122,14 @@ final class LoopCore: @unchecked Sendable {
     state.withLock { $0.threadFailedToStart(asWatchdog: watchdog) }
   }
 
-  private func threadMain(_ start: ThreadStart) {
+  private func threadMain(isWatchdog: Bool) {
     let me = LoopCore.currentThread
     let parker = Parker()
-    var leads = !start.isWatchdog
+    var leads = !isWatchdog
     if leads { state.withLock { $0.becameLeader(me) } }
     while true {
       if leads || watch(me) {
-        if lead(me, start) { return finish() }
+        if lead(me) { return finish() }
       } else {
         return
       }
@@ -195,14 +182,14 @@ final class LoopCore: @unchecked Sendable {
   }
 
   /// Leads until the lead is lost (false) or the loop has ended (true).
-  private func lead(_ me: ThreadIdentifier, _ start: ThreadStart) -> Bool {
+  private func lead(_ me: ThreadIdentifier) -> Bool {
     while true {
       laneHolder.store(me, ordering: .relaxed)
-      runLane(start)
+      runLane()
       // What runs on the lane now may leave more for the end of the turn: nothing may wait while the leader sleeps.
       while !endOfTurn.isEmpty {
-        runEndOfTurn(start)
-        runLane(start)
+        runEndOfTurn()
+        runLane()
       }
       let timeout = state.withLock { $0.pollTimeout(now: amt_monotonic_nanoseconds) }
       guard let timeout else {
@@ -215,29 +202,27 @@ final class LoopCore: @unchecked Sendable {
         if timeout.nanoseconds != 0 { state.withLock { $0.isSleeping = false } }
       }
       if timeout.hasTimers { runTimers() }
-      runLane(start)
+      runLane()
       laneHolder.store(0, ordering: .relaxed)
-      guard runTasks(me, start) else { return false }
+      guard runTasks(me) else { return false }
     }
   }
 
-  private func runLane(_ start: ThreadStart) {
-    while let work = state.withLock({ $0.lane.popFirst() }) { run(work, start) }
+  private func runLane() {
+    while let work = state.withLock({ $0.lane.popFirst() }) { run(work) }
   }
 
-  private func run(_ work: LaneWork, _ start: ThreadStart) {
+  private func run(_ work: LaneWork) {
     switch work {
     case .closure(let closure): closure()
     case .runnable(let runnable): runnable.runOnLane()
-    case .job(let job):
-      // The face is alive: whoever enqueued the job kept it.
-      if let lane = start.lane { unsafe job.runSynchronously(on: lane.asUnownedSerialExecutor()) }
+    case .job(let job, let executor): unsafe job.runSynchronously(on: executor.asUnownedSerialExecutor())
     }
   }
 
-  private func runEndOfTurn(_ start: ThreadStart) {
+  private func runEndOfTurn() {
     swap(&endOfTurn, &endOfTurnSpare)
-    for work in endOfTurnSpare { run(work, start) }
+    for work in endOfTurnSpare { run(work) }
     endOfTurnSpare.removeAll(keepingCapacity: true)
   }
 
@@ -249,26 +234,26 @@ final class LoopCore: @unchecked Sendable {
   private enum NextTask {
     case none
     case lost
-    case run(UnownedJob, LoopState.WatchAction)
+    case run(TaskWork, LoopState.WatchAction)
   }
 
   /// Runs tasks that wait, a bounded number; false if the lead was lost in one of them.
-  private func runTasks(_ me: ThreadIdentifier, _ start: ThreadStart) -> Bool {
+  private func runTasks(_ me: ThreadIdentifier) -> Bool {
     for turn in 0...LoopCore.tasksPerTurn {
       let next = state.withLock { state -> NextTask in
         guard state.leads(me) else { return .lost }
         // Between tasks nobody takes over, since this thread holds or is about to hold the lane.
         state.isInTask = false
-        guard turn < LoopCore.tasksPerTurn, state.canRunTasks, let job = state.tasks.popFirst() else { return .none }
+        guard turn < LoopCore.tasksPerTurn, state.canRunTasks, let task = state.tasks.popFirst() else { return .none }
         state.isInTask = true
-        return .run(job, state.watch(now: amt_monotonic_nanoseconds()))
+        return .run(task, state.watch(now: amt_monotonic_nanoseconds()))
       }
       switch next {
       case .none: return true
       case .lost: return false
-      case .run(let job, let watch):
+      case .run(let task, let watch):
         perform(watch)
-        if let work = start.work { unsafe job.runSynchronously(on: work.asUnownedTaskExecutor()) }
+        unsafe task.job.runSynchronously(on: task.executor.asUnownedTaskExecutor())
       }
     }
     return true

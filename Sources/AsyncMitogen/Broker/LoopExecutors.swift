@@ -4,7 +4,7 @@ final class LaneExecutor: SerialExecutor {
 
   init(core: LoopCore) { self.core = core }
 
-  func enqueue(_ job: consuming ExecutorJob) { core.enqueue(lane: .job(UnownedJob(job)), keeping: self) }
+  func enqueue(_ job: consuming ExecutorJob) { core.enqueue(lane: .job(UnownedJob(job), self)) }
 
   func asUnownedSerialExecutor() -> UnownedSerialExecutor { unsafe UnownedSerialExecutor(ordinary: self) }
 
@@ -19,5 +19,5 @@ final class WorkExecutor: TaskExecutor {
 
   init(core: LoopCore) { self.core = core }
 
-  func enqueue(_ job: consuming ExecutorJob) { core.enqueue(task: UnownedJob(job), keeping: self) }
+  func enqueue(_ job: consuming ExecutorJob) { core.enqueue(task: TaskWork(job: UnownedJob(job), executor: self)) }
 }

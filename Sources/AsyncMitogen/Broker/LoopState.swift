@@ -3,9 +3,16 @@ typealias ThreadIdentifier = UInt
 
 /// What waits on the lane.
 enum LaneWork: Sendable {
-  case job(UnownedJob)
+  /// With the executor that it runs on, which is held until then.
+  case job(UnownedJob, LaneExecutor)
   case closure(@Sendable () -> Void)
   case runnable(any LaneRunnable)
+}
+
+/// A task that waits, with the executor that it runs on, which is held until then.
+struct TaskWork: Sendable {
+  let job: UnownedJob
+  let executor: WorkExecutor
 }
 
 /// What the threads of a loop agree on, under its lock: who leads, what waits, who is free.
@@ -21,7 +28,7 @@ struct LoopState: Sendable {
 
   var phase = Phase.running
   var lane = RingBuffer<LaneWork>()
-  var tasks = RingBuffer<UnownedJob>()
+  var tasks = RingBuffer<TaskWork>()
   var timers = TimerHeap()
 
   /// The thread that polls and holds the lane; nil before the first work and after the last.

@@ -70,6 +70,9 @@ struct CallAdmission: Sendable {
     self.waitingBytesLimit = waitingBytesLimit
   }
 
+  /// Whether no call runs, and none will.
+  var isIdle: Bool { isClosed && runningCount == 0 }
+
   /// How many chains are known: they have a call, or have failed.
   var chainCount: Int { chains.count }
 

@@ -14,9 +14,11 @@ enum CallRequest {
   static func closure<Value: AnyInvocation, each Argument: Transferable>(
     _ invocation: Value, chain: String?, _ arguments: repeat each Argument
   ) throws -> [UInt8] {
-    let offset = try FunctionValue.offset(of: invocation)
-    let name = try InvocationCache.shared.name(of: Value.self)
-    var writer = begin(chain, module: closureModule, className: name, function: String(offset, radix: 16))
+    var writer = PickleWriter()
+    writer.begin()
+    writer.mark()
+    if let chain { writer.string(chain) } else { writer.none() }
+    writer.append(try ClosureTargets.shared.target(of: invocation))
     writer.mark()
     for argument in repeat each arguments { try writer.encode(argument) }
     writer.tuple()

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Synchronization
 
 /// Finds the closures that calls name, each once: a call that has come before is known by its bytes alone.
@@ -5,7 +6,8 @@ final class ClosureCalls: Sendable {
   static let shared = ClosureCalls()
 
   private struct Entry: Sendable {
-    var target: ArraySlice<UInt8>
+    /// All that stands before the arguments.
+    var prefix: [UInt8]
     var invocation: any AnyInvocation
   }
 
@@ -28,10 +30,12 @@ final class ClosureCalls: Sendable {
   /// The closure that a call names, and where its arguments lie; nil if it has to be parsed to know.
   func find(_ payload: [UInt8]) -> (invocation: any AnyInvocation, arguments: Int)? {
     guard let end = ClosureCalls.endOfTarget(payload) else { return nil }
-    let target = payload[ClosureCalls.beginning.count..<end]
-    let key = ClosureCalls.hash(target)
+    let key = ClosureCalls.hash(payload[ClosureCalls.beginning.count..<end])
     let known = entries.withLock { entries -> (any AnyInvocation)? in
-      guard let entry = entries[key], entry.target == target else { return nil }
+      // What is known began as ours do: to compare all of it says the same of this one.
+      guard let entry = entries[key], entry.prefix.count == end, ClosureCalls.begins(payload, with: entry.prefix) else {
+        return nil
+      }
       return entry.invocation
     }
     return known.map { ($0, end + 1) }
@@ -39,19 +43,29 @@ final class ClosureCalls: Sendable {
 
   /// Remembers the closure that a call names.
   func remember(_ payload: [UInt8], _ invocation: any AnyInvocation) {
-    guard let end = ClosureCalls.endOfTarget(payload) else { return }
-    // A copy of its own, not the whole message.
-    let target = Array(payload[ClosureCalls.beginning.count..<end])[...]
+    guard let end = ClosureCalls.endOfTarget(payload), ClosureCalls.begins(payload, with: ClosureCalls.beginning)
+    else { return }
+    let key = ClosureCalls.hash(payload[ClosureCalls.beginning.count..<end])
     entries.withLock { entries in
       if entries.count < ClosureCalls.limit {
-        entries[ClosureCalls.hash(target)] = Entry(target: target, invocation: invocation)
+        entries[key] = Entry(prefix: Array(payload[..<end]), invocation: invocation)
       }
     }
   }
 
-  /// Where the mark before the arguments lies, if the call has the form that ours have.
+  private static func begins(_ payload: [UInt8], with prefix: [UInt8]) -> Bool {
+    guard payload.count >= prefix.count else { return false }
+    return unsafe payload.withUnsafeBytes { payload in
+      unsafe prefix.withUnsafeBytes { prefix in
+        guard let start = payload.baseAddress, let other = prefix.baseAddress else { return unsafe prefix.isEmpty }
+        return unsafe memcmp(start, other, prefix.count) == 0
+      }
+    }
+  }
+
+  /// Where the mark before the arguments lies, if the call has the form that ours have after a beginning as long.
   private static func endOfTarget(_ payload: [UInt8]) -> Int? {
-    guard payload.count > beginning.count, payload.starts(with: beginning) else { return nil }
+    guard payload.count > beginning.count else { return nil }
     var position = beginning.count
     for _ in 0..<2 {
       guard payload.count - position > 5, payload[position] == 0x58 else { return nil }

@@ -24,10 +24,11 @@ final class Dispatcher: Sendable {
 
   /// Registers the handles of calls.
   func register() {
-    router.add(.callFunction, policy: .parent) { [weak self] _, message, _ in self?.receive(message) }
+    // Held until the router ends, and removes its handlers.
+    router.add(.callFunction, policy: .parent) { _, message, _ in self.receive(message) }
     // Anybody may call a service, and cancel that call; functions are called by parents.
-    router.add(.cancelCall, policy: nil) { [weak self] router, message, _ in
-      if router.hasParentAuthority(message) { self?.cancel(message) }
+    router.add(.cancelCall, policy: nil) { router, message, _ in
+      if router.hasParentAuthority(message) { self.cancel(message) }
       router.services.cancel(message)
     }
   }
@@ -81,8 +82,9 @@ final class Dispatcher: Sendable {
   private func run(_ start: CallAdmission.Start) {
     let task = Task(executorPreference: router.loop.tasks) { [self] in
       let failure = await perform(start)
-      for next in admission.withLock({ $0.finished(start.identifier, failure: failure) }) { run(next) }
-      noticeIdle()
+      let (next, isIdle) = admission.withLock { ($0.finished(start.identifier, failure: failure), $0.isIdle) }
+      for start in next { run(start) }
+      if isIdle { resumeIdle() }
     }
     if admission.withLock({ $0.setTask(task, of: start.identifier) }) { task.cancel() }
   }
@@ -180,8 +182,7 @@ final class Dispatcher: Sendable {
   }
 
   private func noticeIdle() {
-    let isIdle = admission.withLock { $0.isClosed && $0.runningCount == 0 }
-    if isIdle { resumeIdle() }
+    if admission.withLock({ $0.isIdle }) { resumeIdle() }
   }
 
   private func resumeIdle() {

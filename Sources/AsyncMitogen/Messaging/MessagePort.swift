@@ -34,4 +34,14 @@ struct HandlerRegistration: Sendable {
   /// Says whether a message may be delivered; all may if nil. The second argument is the context at the other end of
   /// the link that it came in on, nil if it was sent by this context.
   var policy: (@Sendable (Message, ContextID?) -> Bool)?
+  /// A rule that the router knows by itself, asked before `policy`.
+  var standardPolicy: StandardPolicy?
+}
+
+/// Who may send to a standard handler. The router knows: no closure has to hold it.
+enum StandardPolicy: Sendable {
+  /// The neighbour on the link that the message came in on, the parent included. Mitogen's `is_immediate_child`.
+  case immediateChild
+  /// This context and its parents. Mitogen's `has_parent_authority`.
+  case parent
 }

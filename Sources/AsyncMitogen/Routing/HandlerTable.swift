@@ -14,6 +14,7 @@ struct HandlerTable: Sendable {
     var persists: Bool
     var respondent: ContextID?
     var policy: (@Sendable (Message, ContextID?) -> Bool)?
+    var standardPolicy: StandardPolicy?
     var action: Action
   }
 
@@ -37,7 +38,7 @@ struct HandlerTable: Sendable {
     }
     entries[handle] = Entry(
       persists: registration.persists, respondent: registration.respondent, policy: registration.policy,
-      action: action)
+      standardPolicy: registration.standardPolicy, action: action)
     return handle
   }
 
@@ -54,11 +55,20 @@ struct HandlerTable: Sendable {
 
   /// What is to be done with a message for this context; a handler for one message is removed with it.
   ///
-  /// - Parameter sender: The context at the other end of the link that the message came in on; nil if it is our own.
-  mutating func deliver(_ message: Message, from sender: @autoclosure () -> ContextID?) -> Delivery {
+  /// - Parameters:
+  ///   - sender: The context at the other end of the link that the message came in on; nil if it is our own.
+  ///   - isFromParent: Whether it acts for this context or one of its parents.
+  mutating func deliver(
+    _ message: Message, from sender: @autoclosure () -> ContextID?, isFromParent: @autoclosure () -> Bool = false
+  ) -> Delivery {
     guard let entry = entries[message.handle] else { return .refuse(DeadReason.invalidHandle) }
     if let respondent = entry.respondent, !message.isDead, message.source != respondent {
       return .refuse(DeadReason.unexpectedContext)
+    }
+    switch entry.standardPolicy {
+    case .parent: if !isFromParent() { return .refuse(DeadReason.refusedByPolicy) }
+    case .immediateChild: if message.source != sender() { return .refuse(DeadReason.refusedByPolicy) }
+    case nil: break
     }
     if let policy = entry.policy, !policy(message, sender()) { return .refuse(DeadReason.refusedByPolicy) }
     if !entry.persists { remove(message.handle) }

@@ -21,33 +21,14 @@ extension Router {
     }
   }
 
-  /// Who may send to a standard handler.
-  enum StandardPolicy: Sendable {
-    /// The neighbour on the link that the message came in on, the parent included. Mitogen's `is_immediate_child`.
-    case immediateChild
-    /// This context and its parents. Mitogen's `has_parent_authority`.
-    case parent
-  }
-
   nonisolated func add(
     _ handle: Handle, policy: StandardPolicy?,
     _ action: @escaping @Sendable (isolated Router, Message, LinkIdentifier?) -> Void
   ) {
     var registration = HandlerRegistration(handle: handle, overwrites: true)
-    switch policy {
-    case .immediateChild: registration.policy = { message, sender in message.source == sender }
-    case .parent: registration.policy = parentPolicy
-    case nil: break
-    }
+    registration.standardPolicy = policy
     // A handler that replaces another cannot be refused.
     _ = try? handlers.withLock { try $0.register(registration, action: .router(action)) }
-  }
-
-  /// Whether a message acts for this context or one of its parents.
-  nonisolated var parentPolicy: @Sendable (Message, ContextID?) -> Bool {
-    { [contextID, weak self] message, _ in
-      message.authority == contextID || self?.parentIDs.contains(message.authority) == true
-    }
   }
 
   /// Answers a message, if it wants an answer.

@@ -27,9 +27,14 @@ internal import Synchronization
   nonisolated let chainCount = Atomic<UInt64>(0)
   private nonisolated let outbox = Mutex(Outbox())
   private nonisolated let parents: Mutex<[ContextID]>
+  private var spareMessages: [Message] = []
 
   var table: RoutingTable
-  var streams: [LinkIdentifier: Stream] = [:]
+  var streams: [LinkIdentifier: Stream] = [:] {
+    didSet { lastStream = nil }
+  }
+  /// The stream that was used last: the next message is likely to use it too.
+  private var lastStream: (link: LinkIdentifier, stream: Stream)?
   var children: [LinkIdentifier: ChildLink] = [:]
   var allocator: ContextIDAllocator
   var parentIsOfOurKind = false
@@ -125,18 +130,22 @@ internal import Synchronization
   nonisolated func runOnLane() { enter { $0.drainOutbox() } }
 
   private func drainOutbox() {
-    let messages = outbox.withLock { outbox in
+    var messages: [Message] = []
+    swap(&messages, &spareMessages)
+    outbox.withLock { outbox in
       outbox.isScheduled = false
-      var messages: [Message] = []
       swap(&messages, &outbox.messages)
-      return messages
     }
     for message in messages { route(message, from: nil) }
+    // Kept for its memory, unless it once held many.
+    guard messages.capacity <= 1_024 else { return }
+    messages.removeAll(keepingCapacity: true)
+    swap(&messages, &spareMessages)
   }
 
   /// Takes a message that came in on a link.
   func receive(_ message: Message, from link: LinkIdentifier) {
-    guard streams[link] != nil else { return }
+    guard stream(of: link) != nil else { return }
     if message.handle == .forwardLog { notePrinted(message, link) }
     route(message, from: link)
   }
@@ -151,8 +160,15 @@ internal import Synchronization
     }
   }
 
+  private func stream(of link: LinkIdentifier) -> Stream? {
+    if let lastStream, lastStream.link == link { return lastStream.stream }
+    guard let stream = streams[link] else { return nil }
+    lastStream = (link, stream)
+    return stream
+  }
+
   private func forward(_ message: Message, from ingress: LinkIdentifier?, to link: LinkIdentifier) {
-    guard let stream = streams[link] else {
+    guard let stream = stream(of: link) else {
       return refuse(
         message, DeadReason.noRoute(to: message.destination, from: contextID), isUnreachable: true)
     }
@@ -169,7 +185,8 @@ internal import Synchronization
 
   private func deliver(_ message: Message, from ingress: LinkIdentifier?) {
     let delivery = handlers.withLock { handlers in
-      handlers.deliver(message, from: ingress.flatMap { table.links[$0]?.remote })
+      handlers.deliver(
+        message, from: ingress.flatMap { table.links[$0]?.remote }, isFromParent: table.hasParentAuthority(message))
     }
     switch delivery {
     case .act(.reply(let pending)): pending.finish(message)
