@@ -62,10 +62,24 @@ struct BootstrapDialogue: Sendable {
 
 extension [UInt8] {
   /// Whether they hold the text's bytes.
+  func holds(_ text: String) -> Bool { end(of: text) != nil }
+
+  /// The first place behind the text's bytes.
+  fileprivate func end(of text: String) -> Int? {
+    let wanted = Array(text.utf8)
+    return indices.first { self[$0...].starts(with: wanted) }.map { $0 + wanted.count }
+  }
+}
+
+extension String {
+  /// Whether it holds another text's bytes.
   ///
   /// `String.contains` of a string would link the whole machinery of regular expressions: a megabyte to every machine.
-  func holds(_ text: String) -> Bool {
-    let wanted = Array(text.utf8)
-    return indices.contains { self[$0...].starts(with: wanted) }
+  func holds(_ text: String) -> Bool { Array(utf8).holds(text) }
+
+  /// What follows the first place where another text's bytes are; nil if it does not hold them.
+  func text(behind text: String) -> String? {
+    let bytes = Array(utf8)
+    return bytes.end(of: text).map { String(decoding: bytes[$0...], as: UTF8.self) }
   }
 }

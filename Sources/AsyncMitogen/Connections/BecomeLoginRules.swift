@@ -21,7 +21,7 @@ struct BecomeLoginRules: LoginRules {
     // On one terminal the first stage follows. All that it says begins so, whatever number comes behind.
     if line.hasPrefix("MITO") { return .started }
     let text = line.lowercased()
-    guard incorrectPrompts.contains(where: { !$0.isEmpty && text.contains($0.lowercased()) }) else { return .nothing }
+    guard incorrectPrompts.contains(where: { !$0.isEmpty && text.holds($0.lowercased()) }) else { return .nothing }
     return .refused(.ends(ifNothingWasSent: ignoresEarlyRefusals ? nil : incorrect(.password)))
   }
 

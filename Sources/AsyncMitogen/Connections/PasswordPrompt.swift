@@ -24,11 +24,11 @@ enum PasswordPrompt {
     guard endsInColon(text) else { return false }
     let text = text.lowercased()
     guard !isChange(text), !asksForCode(text) else { return false }
-    return words.contains(where: text.contains)
+    return words.contains(where: text.holds)
   }
 
   /// Whether a text asks for a new password, or for the old one before it.
-  static func isChange(_ text: String) -> Bool { changes.contains(where: text.lowercased().contains) }
+  static func isChange(_ text: String) -> Bool { changes.contains(where: text.lowercased().holds) }
 
   /// Whether a text ends with one of those given, in any case of letters, spaces aside.
   static func ends(_ text: String, withAny endings: [String]) -> Bool {
@@ -44,7 +44,7 @@ enum PasswordPrompt {
     let text = text.lowercased()
     let words = text.split { !$0.isLetter && !$0.isNumber }
     // The short ones are also parts of words.
-    return codes.contains { $0.count > 4 ? text.contains($0) : words.contains(Substring($0)) }
+    return codes.contains { $0.count > 4 ? text.holds($0) : words.contains(Substring($0)) }
   }
 
   /// Whether a text may be a question at all.

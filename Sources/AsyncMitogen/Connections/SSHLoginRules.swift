@@ -22,8 +22,8 @@ struct SSHLoginRules: LoginRules {
     let lowercased = text.text.lowercased()
     // A banner may hold anything. What ssh asks for follows a carriage return; anything else is waited for.
     guard text.followsReturn || text.isSettled else { return nil }
-    if lowercased.contains(SSHLoginRules.confirmation + ")?")
-      || lowercased.contains(SSHLoginRules.confirmation + "/[fingerprint])?")
+    if lowercased.holds(SSHLoginRules.confirmation + ")?")
+      || lowercased.holds(SSHLoginRules.confirmation + "/[fingerprint])?")
     {
       return confirm("yes")
     }
@@ -56,10 +56,10 @@ struct SSHLoginRules: LoginRules {
   func meaning(of line: String) -> LineMeaning {
     if line.hasPrefix("debug1:") || line.hasPrefix("debug2:") || line.hasPrefix("debug3:") { return .debug }
     let line = line.lowercased()
-    if line.contains("host key verification failed.") { return .failure(.hostKey(SSHLoginRules.refusedKey)) }
+    if line.holds("host key verification failed.") { return .failure(.hostKey(SSHLoginRules.refusedKey)) }
     guard let denial = Self.denial(in: line) else { return .nothing }
     if denial.hasPrefix(", please try again") { return .refused(.asksAgain) }
-    let wantsPassword = denial.contains("password") && password == nil
+    let wantsPassword = denial.holds("password") && password == nil
     return .refused(.ends(ifNothingWasSent: wantsPassword ? required(.password) : SSHLoginRules.refused))
   }
 

@@ -16,10 +16,10 @@ struct SudoLoginRules: LoginRules {
   }
 
   private func isPrompt(_ text: PromptText) -> Bool {
-    if let marker = text.text.firstRange(of: SudoLoginRules.rustPrompt) {
-      let own = PasswordPrompt.trimmed(String(text.text[marker.upperBound...]))
+    if let rest = text.text.text(behind: SudoLoginRules.rustPrompt) {
+      let own = PasswordPrompt.trimmed(rest)
       // Asterisks are what it prints for what is typed.
-      guard !own.isEmpty, own.count <= SudoLoginRules.rustPromptLimit, !own.contains("*") else { return false }
+      guard !own.isEmpty, own.count <= SudoLoginRules.rustPromptLimit, !own.holds("*") else { return false }
       return text.isSettled || PasswordPrompt.endsInColon(own)
     }
     if text.text.hasSuffix(SudoConnection.prompt) { return !text.text.hasSuffix("[sudo: " + SudoConnection.prompt) }
@@ -31,10 +31,10 @@ struct SudoLoginRules: LoginRules {
   func meaning(of line: String) -> LineMeaning {
     if line == "Sorry, try again." { return .refused(.asksAgain) }
     guard line.hasPrefix("sudo: ") else { return .nothing }
-    if line.contains("incorrect password attempt") { return .refused(.ends(ifNothingWasSent: nil)) }
+    if line.holds("incorrect password attempt") { return .refused(.ends(ifNothingWasSent: nil)) }
     let isRequired = [
       "a password is required", "no password was provided", "a terminal is required to read the password",
-    ].contains(where: line.contains)
+    ].contains(where: line.holds)
     return isRequired ? .failure(.password(required(.password))) : .nothing
   }
 
