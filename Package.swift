@@ -25,12 +25,14 @@ let package = Package(
     .target(name: "CAsyncMitogen"),
     // What the demo's benchmark compares with: the same processes and sockets in plain C.
     .target(name: "CAsyncMitogenFloor"),
+    // Packed programs, which unpack themselves: what both sides of packing share. Docs/pack builds the rest.
+    .target(name: "CAsyncMitogenPack", exclude: ["Stub", "Tool"]),
     .target(name: "AsyncMitogen", dependencies: ["CAsyncMitogen"], swiftSettings: strict),
     .executableTarget(
       name: "AsyncMitogenDemo", dependencies: ["AsyncMitogen", "CAsyncMitogen", "CAsyncMitogenFloor"],
       swiftSettings: strict),
     .testTarget(
-      name: "AsyncMitogenTests", dependencies: ["AsyncMitogen", "AsyncMitogenDemo", "CAsyncMitogen"],
+      name: "AsyncMitogenTests", dependencies: ["AsyncMitogen", "AsyncMitogenDemo", "CAsyncMitogen", "CAsyncMitogenPack"],
       swiftSettings: strict),
   ]
 )

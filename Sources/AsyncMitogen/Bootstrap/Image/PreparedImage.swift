@@ -7,7 +7,7 @@ final class PreparedImage: Sendable {
   /// Stays the same file when its path is given to another, or to none.
   private let file: FileDescriptor
   private let path: String
-  private let compression = Mutex<Task<[UInt8], any Error>?>(nil)
+  private let compression = Mutex<Task<[UInt8]?, any Error>?>(nil)
 
   /// Reads a file. It takes some ten milliseconds for a small program, so not on a thread that serves messages.
   init(path: String) throws(ProgramImageError) {
@@ -37,10 +37,14 @@ final class PreparedImage: Sendable {
     return try await payload(compressed: compressed)
   }
 
+  /// - Parameter compressed: What cannot be compressed is sent as it is all the same.
   func payload(compressed: Bool) async throws(ProgramImageError) -> ImagePayload {
-    let task = compressed ? startCompressing() : Task.detached { [file, path] in try PreparedImage.read(file, path) }
     do {
-      return ImagePayload(details: details, bytes: try await task.value, isCompressed: compressed)
+      if compressed, let bytes = try await startCompressing().value {
+        return ImagePayload(details: details, bytes: bytes, isCompressed: true)
+      }
+      let plain = Task.detached { [file, path] in try PreparedImage.read(file, path) }
+      return ImagePayload(details: details, bytes: try await plain.value, isCompressed: false)
     } catch let error as ProgramImageError {
       if compressed { compression.withLock { $0 = nil } }
       throw error
@@ -49,27 +53,51 @@ final class PreparedImage: Sendable {
     }
   }
 
-  /// Begins to compress, once, in the background: while a connection is made that will need it.
+  /// Begins to compress, once, in the background: while a connection is made that will need it. Its result is nil if
+  /// nothing would be gained.
   @discardableResult
-  func startCompressing() -> Task<[UInt8], any Error> {
+  func startCompressing() -> Task<[UInt8]?, any Error> {
     compression.withLock { task in
       if let task { return task }
-      let started = Task.detached { [file, path] in GzipCompressor.compress(try PreparedImage.read(file, path)) }
+      let started = Task.detached { [file, path] () -> [UInt8]? in
+        let bytes = try PreparedImage.read(file, path)
+        return PreparedImage.isWorthCompressing(bytes) ? GzipCompressor.compress(bytes) : nil
+      }
       task = started
       return started
     }
   }
 
+  /// Whether samples lose more than a sixteenth: those of a packed program do not.
+  static func isWorthCompressing(_ bytes: [UInt8]) -> Bool {
+    let size = 16_384
+    guard bytes.count > 8 * size else { return true }
+    let sample = (1...4).flatMap { place in
+      let start = bytes.count / 5 * place
+      return bytes[start..<start + size]
+    }
+    return GzipCompressor.compress(sample).count < sample.count / 16 * 15
+  }
+
+  /// The bytes that are sent: the whole file, or the packed program that it came from.
   private static func read(_ file: FileDescriptor, _ path: String) throws(ProgramImageError) -> [UInt8] {
     var status = stat()
     guard unsafe fstat(file.number, &status) == 0 else { throw .unreadable(path: path, errorNumber: errno) }
     guard status.st_mode & S_IFMT == S_IFREG else { throw .notAProgram(path: path) }
-    let size = Int(status.st_size)
+    let whole = 0..<Int(status.st_size)
+    let last = try read(file, path, whole.suffix(PackedTrailer.size))
+    return try read(file, path, PackedTrailer(lastBytes: last, fileSize: whole.count)?.range ?? whole)
+  }
+
+  private static func read(
+    _ file: FileDescriptor, _ path: String, _ range: Range<Int>
+  ) throws(ProgramImageError) -> [UInt8] {
     var failure: Int32?
-    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-      while count < size {
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
+      while count < range.count {
         // Within the buffer: at most what is missing, behind what is there.
-        let taken = unsafe pread(file.number, buffer.baseAddress?.advanced(by: count), size - count, off_t(count))
+        let taken = unsafe pread(
+          file.number, buffer.baseAddress?.advanced(by: count), range.count - count, off_t(range.lowerBound + count))
         if taken < 0, errno == EINTR { continue }
         if taken < 0 { failure = errno }
         guard taken > 0 else { break }
