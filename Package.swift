@@ -32,7 +32,8 @@ let package = Package(
       name: "AsyncMitogenDemo", dependencies: ["AsyncMitogen", "CAsyncMitogen", "CAsyncMitogenFloor"],
       swiftSettings: strict),
     .testTarget(
-      name: "AsyncMitogenTests", dependencies: ["AsyncMitogen", "AsyncMitogenDemo", "CAsyncMitogen", "CAsyncMitogenPack"],
+      name: "AsyncMitogenTests",
+      dependencies: ["AsyncMitogen", "AsyncMitogenDemo", "CAsyncMitogen", "CAsyncMitogenPack"],
       swiftSettings: strict),
   ]
 )
