@@ -2,10 +2,12 @@
 #define _GNU_SOURCE
 #include "Floor.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -106,6 +108,31 @@ int amf_run_true(uint64_t *duration) {
   if (!error && waitpid(pid, NULL, 0) < 0) error = -errno;
   *duration = now() - start;
   return error;
+}
+
+int amf_run_commands(char *const arguments[], int count, uint64_t *duration) {
+  posix_spawn_file_actions_t actions;
+  int error = posix_spawn_file_actions_init(&actions);
+  if (error) return -error;
+  for (int descriptor = 0; descriptor < 3 && !error; descriptor++) {
+    error = posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0);
+  }
+  if (!error) error = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+  pid_t *started = calloc((size_t)count, sizeof *started);
+  int running = 0, failed = 0;
+  uint64_t start = now();
+  while (!error && started && running < count) {
+    error = posix_spawnp(&started[running], arguments[0], &actions, NULL, arguments, environ);
+    if (!error) running++;
+  }
+  while (running > 0) {
+    int status;
+    if (waitpid(started[--running], &status, 0) < 0 || status != 0) failed = 1;
+  }
+  *duration = now() - start;
+  posix_spawn_file_actions_destroy(&actions);
+  free(started);
+  return error ? -error : !started ? -ENOMEM : failed ? -ECHILD : 0;
 }
 
 int amf_start_self(const char *first, const char *second, amf_process *process) {

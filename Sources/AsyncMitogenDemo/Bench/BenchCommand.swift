@@ -1,11 +1,13 @@
 /// `bench`: measures AsyncMitogen beside the bare system calls that the same work costs.
 enum BenchCommand {
   static let usage = """
-    Usage: AsyncMitogenDemo bench [CASE…] [--json] [--quick]
+    Usage: AsyncMitogenDemo bench [CASE…] [--on SPEC]… [--json] [--quick]
 
     Measures each case, all if none is named, beside its floor: the same processes and sockets in plain C,
     in alternating rounds on the same machine. Build with -c release first.
 
+      --on SPEC  a target for connect, which is only measured if there is one (see 'help targets'): one hop
+                 that asks for nothing, such as ssh:user@host or sudo:user
       --json   one line of JSON for each figure: {"case","value","unit","floor","ratio","n"}.
                The first figure of a case has its name, others are called case/figure. The ratio is
                value / floor, also for rates, where more is better.
@@ -25,15 +27,25 @@ enum BenchCommand {
     var names: [String] = []
     var json = false
     var quick = false
-    for argument in arguments {
+    var specs: [TargetSpec] = []
+    var rest = arguments[...]
+    while let argument = rest.popFirst() {
       switch argument {
+      case "--on":
+        do {
+          guard let text = rest.popFirst() else { throw UsageError("--on needs a target (see 'help targets')") }
+          specs.append(try TargetSpec(parsing: text))
+        } catch {
+          Console.error("\(error)")
+          return 64
+        }
       case "--json": json = true
       case "--quick": quick = true
       case "--help":
         Console.line(help)
         return 0
       default:
-        guard BenchCase.all.contains(where: { $0.name == argument }) else {
+        guard argument == ConnectCase.name || BenchCase.all.contains(where: { $0.name == argument }) else {
           Console.error("no such \(argument.hasPrefix("-") ? "option" : "case"): \(argument) (see --help)")
           return 64
         }
@@ -55,13 +67,25 @@ enum BenchCommand {
         status = 1
       }
     }
+    guard names.isEmpty && !specs.isEmpty || names.contains(ConnectCase.name) else { return status }
+    guard !specs.isEmpty else {
+      Console.error("\(ConnectCase.name) needs --on SPEC (see --help)")
+      return 64
+    }
+    do {
+      for figure in try await ConnectCase.measure(specs, Effort(quick: quick)) { report.add(figure) }
+    } catch {
+      Console.error("\(ConnectCase.name): \(error)")
+      status = 1
+    }
     return status
   }
 
   private static var help: String {
-    BenchCase.all.reduce(usage) { text, benchCase in
-      let blanks = String(repeating: " ", count: max(1, 15 - benchCase.name.count))
-      return text + "\n  " + benchCase.name + blanks + benchCase.summary
+    let cases = BenchCase.all.map { ($0.name, $0.summary) } + [(ConnectCase.name, ConnectCase.summary)]
+    return cases.reduce(usage) { text, benchCase in
+      let blanks = String(repeating: " ", count: max(1, 15 - benchCase.0.count))
+      return text + "\n  " + benchCase.0 + blanks + benchCase.1
     }
   }
 }

@@ -1,4 +1,5 @@
 import CAsyncMitogenFloor
+import Glibc
 
 /// The raw child processes of a floor.
 struct RawProcesses: Sendable {
@@ -96,6 +97,25 @@ enum Floor {
     var duration: UInt64 = 0
     try unsafe Machine.check("/bin/true", amf_run_true(&duration))
     return duration
+  }
+
+  /// Runs a command as many times at once until all have ended; returns how long that took, in nanoseconds.
+  static func run(_ words: [String], count: Int) throws -> UInt64 {
+    // Safe: the copies live until the call has returned.
+    var copies = unsafe words.map { unsafe strdup($0) } + [nil]
+    defer { for unsafecopy in unsafe copies { unsafe free(copy) } }
+    var duration: UInt64 = 0
+    let result = unsafe amf_run_commands(&copies, Int32(count), &duration)
+    if result == -ECHILD { throw CommandFailed(words: words) }
+    try Machine.check(words.first ?? "", result)
+    return duration
+  }
+
+  struct CommandFailed: Error, CustomStringConvertible {
+    let words: [String]
+    var description: String {
+      "'\(words.joined(separator: " "))' did not end with status 0: it has to work without a password"
+    }
   }
 
   /// Runs a floor where it keeps nobody from working: it blocks its thread, and a body of `withRouter` runs on the

@@ -24,17 +24,20 @@ enum SystemFile {
   }
 
   /// The numbers among the names in a directory.
-  static func numericNames(in path: String) -> [Int] {
+  static func numericNames(in path: String) -> [Int] { names(in: path).compactMap { Int($0) } }
+
+  /// The names in a directory; none if it cannot be read.
+  static func names(in path: String) -> [String] {
     guard let directory = unsafe opendir(path) else { return [] }
     defer { unsafe closedir(directory) }
-    var numbers: [Int] = []
+    var names: [String] = []
     while let entry = unsafe readdir(directory) {
       // The name is a C array at the end of a structure, which Swift sees as a tuple.
       let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
         unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
       }
-      if let number = Int(name) { numbers.append(number) }
+      if name != ".", name != ".." { names.append(name) }
     }
-    return numbers
+    return names
   }
 }

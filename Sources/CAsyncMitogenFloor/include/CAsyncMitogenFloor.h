@@ -42,6 +42,9 @@ int amf_receive(amf_process process, int64_t bytes, int chunk, uint64_t *duratio
 int amf_start_idle(amf_process *processes, int count, uint64_t *duration);
 // Starts /bin/true and waits until it has ended: a program that is next to nothing.
 int amf_run_true(uint64_t *duration);
+// Runs as many of one command at once, each with /dev/null for its streams, until all have ended. The words end with
+// NULL; a program is looked for in PATH. Fails with -ECHILD if one ended with another status than 0.
+int amf_run_commands(char *const arguments[], int count, uint64_t *duration);
 
 // Starts this executable with two arguments and our socket as its standard output.
 int amf_start_self(const char *first, const char *second, amf_process *process);
