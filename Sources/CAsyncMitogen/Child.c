@@ -35,6 +35,18 @@ static void close_executed_descriptor(void) {
   if (descriptor > 2) close(descriptor);
 }
 
+// Process listings show the arguments as they lie in memory: the marker takes the place of the program's own name, which
+// is a number of a descriptor or of an image. What is left over is empty.
+static void take_name(char **argv) {
+  size_t own = strlen(argv[0]) + 1, marker = strlen(argv[1]) + 1;
+  if (argv[1] != argv[0] + own) return;
+  memmove(argv[0], argv[1], marker);
+  memset(argv[0] + marker, 0, own);
+  argv[1] = argv[0] + marker - 1;
+  // Both point into what has just been written over.
+  program_invocation_name = program_invocation_short_name = argv[0];
+}
+
 __attribute__((constructor)) static void amt_become_child(int argc, char **argv, char **environment) {
   if (argc < 1 || !argv || !argv[0]) return;
   int enters = strcmp(argv[0], AMT_ENTER_MARKER) == 0;
@@ -47,9 +59,11 @@ __attribute__((constructor)) static void amt_become_child(int argc, char **argv,
   if (enters) _exit(amt_enter(argc, argv));
   if (follows) {
     close_executed_descriptor();
-    // Otherwise process listings call it by the number of the descriptor.
-    prctl(PR_SET_NAME, "mitogen");
+    take_name(argv);
   }
+  // Otherwise the short name is that of the file: a descriptor's number, a digest, or `exe`.
+  const char *file = (const char *)getauxval(AT_EXECFN);
+  if (follows || (file && strcmp(file, "/proc/self/exe") == 0)) prctl(PR_SET_NAME, "mitogen");
   child = 1;
   // Our place in the list of initializers is not ours to choose: run those behind us, for this call never returns.
   // In a static program libdispatch's is among them.

@@ -11,6 +11,7 @@ struct Launch: Sendable {
   var commandForPeople: [String] {
     ([plan.path] + plan.arguments.dropFirst()).map {
       $0.replacing(bytes: FirstStage.text, with: "(first stage)")
+        .replacing(bytes: LoginShellWords.encoded(FirstStage.text), with: "(first stage)")
     }
   }
 }

@@ -74,16 +74,17 @@ public struct SudoConnection: CommandConnection {
   /// A terminal for errors and passwords.
   public var streams: ChildStreams { .hybridTerminal }
 
-  /// `sudo -p mitogen-sudo-prompt: -u user … -- word word …`
+  /// `sudo -p mitogen-sudo-prompt: -u user … -- word word …`; for a log-in shell, the words are written otherwise.
   public func commandLine(boot: [String]) throws -> [String] {
     let parsed = try SudoArguments(parsing: sudoArguments)
     var words = [sudoPath, "-p", SudoConnection.prompt, "-u", username ?? parsed.username ?? "root"]
     if preserveEnvironment ?? parsed.preserveEnvironment { words.append("-E") }
     if setHome ?? parsed.setHome { words.append("-H") }
-    if login ?? parsed.login { words.append("-i") }
+    let isLogin = login ?? parsed.login
+    if isLogin { words.append("-i") }
     if let role = selinuxRole ?? parsed.role { words += ["-r", role] }
     if let type = selinuxType ?? parsed.type { words += ["-t", type] }
-    return words + ["--"] + boot
+    return words + ["--"] + (isLogin ? LoginShellWords.carrying(boot) : boot)
   }
 }
 

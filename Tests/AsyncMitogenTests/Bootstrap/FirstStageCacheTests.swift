@@ -84,4 +84,33 @@ struct FirstStageCacheTests {
     #expect(try place.names("cache") == [image.digest])
     #expect(SHA256.hexadecimal(of: try place.read("cache/" + image.digest)) == image.digest)
   }
+
+  @Test func `what a killed upload left goes with the next one, when nobody can be at it any more`() throws {
+    let cache = ImageCache.directory(place.path("cache"))
+    let stage = FirstStage(name: "x", cache: cache, digests: [HostPlatform.name: image.digest])
+    let killed = try FirstStageRun(stage.arguments, stage, place: place)
+    while killed.actions.isEmpty, killed.step() != nil {}
+    let payload = image.payload(compressed: true)
+    killed.send(payload.announcement + payload.bytes.prefix(20_000))
+    // The directory is made once the announcement has been read.
+    let half = ".mitogen." + stage.token
+    while try !place.names("cache").contains(half) { usleep(1_000) }
+    kill(killed.processID, SIGKILL)
+    killed.closeInput()
+    while killed.step() != nil {}
+    killed.wait()
+    #expect(try place.names("cache") == [half])
+    try place.write([], "cache/.mitogen.link")
+    // It could be somebody's who is slow.
+    _ = try run(cache)
+    #expect(try Set(place.names("cache")) == [half, ".mitogen.link", image.digest])
+    let old = [FileAttributeKey.modificationDate: Date(timeIntervalSinceNow: -2 * 86_400)]
+    try FileManager.default.setAttributes(old, ofItemAtPath: place.path("cache/" + half))
+    // Not for nothing: only who sends an image looks.
+    _ = try run(cache)
+    #expect(try place.names("cache").contains(half))
+    try FileManager.default.removeItem(atPath: place.path("cache/" + image.digest))
+    _ = try run(cache)
+    #expect(try Set(place.names("cache")) == [".mitogen.link", image.digest])
+  }
 }

@@ -11,7 +11,7 @@ struct TestImage: Sendable {
 
   /// The shells that run the first stage.
   static let shells: [[String]] = [
-    ["sh"], ["dash"], ["bash"], ["busybox", "sh"], ["zsh", "--emulate", "sh"],
+    ["sh"], ["dash"], ["bash"], ["mksh"], ["busybox", "sh"], ["zsh", "--emulate", "sh"],
   ].filter { ShellCommand.finds($0[0]) }
 
   private static let source = """

@@ -110,6 +110,10 @@ struct ChildTests {
       #expect(child.name == "local.\(pids[0])")
       #expect(below.name == "local.\(pids[0]).local.\(pids[1])")
       #expect(try await below.call { Programs.path() } == Programs.path())
+      for pid in pids {
+        #expect(Facts.read("/proc/\(pid)/comm") == "mitogen\n")
+        #expect(Facts.read("/proc/\(pid)/cmdline")?.hasPrefix("mitogen:") == true)
+      }
     }
   }
 
@@ -121,7 +125,7 @@ struct ChildTests {
       defer { unsafe unlink(link) }
       let child = try await router.connect(LocalConnection(path: link))
       #expect(try await child.call { Programs.startedAs() } == name)
-      #expect(try await router.local().call { Programs.startedAs() } == "exe")
+      #expect(try await router.local().call { Programs.startedAs() } == "mitogen")
     }
   }
 

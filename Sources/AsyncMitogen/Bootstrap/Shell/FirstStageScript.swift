@@ -10,8 +10,11 @@ extension FirstStage {
   private static let lines = [
     "K=$1 N=$2 C=$3;shift 3;",
     "e=shell t= r= d= m= F=iflag=fullblock B=65536;",
+    // Removes what there is to remove. If nothing is, it starts nothing: when exec has failed, mksh has forgotten about its
+    // children, and waits for them without end.
+    #"u(){ [ "$t" ]&&rm -rf "$t";t=;};"#,
     // Whatever ends the script ends here: nothing stays, and one line says why. A successful exec does not come by.
-    #"z(){ rm -rf "$t";echo;echo "MITO$K fail $e";};"#,
+    #"z(){ u;echo;echo "MITO$K fail $e";};"#,
     #"trap z 0;trap "e=killed;exit 1" 1 2 13 15;"#,
     #"[ -d "$PWD" ]&&cd "$PWD" 2>/dev/null||cd /;"#,
     // Whether a file or directory is ours or root's, and nobody else may write to it.
@@ -31,8 +34,10 @@ extension FirstStage {
     #"echo;echo "MITO$K facts $r $g ${s:+sha256} $m uname $M";"#,
     #"if [ "$r" ];then p=$f;else "#,
     "e=link;read -r d n k G||exit 1;",
+    // What was killed in the middle of an upload, long ago. Only in the cache: nobody else can have put it there.
+    #"{ [ "$C" ]&&find "$C"/.mitogen.* -mtime +0 -exec rm -rf {} +;"#,
     "p= e=;",
-    "dd $F count=0 </dev/null 2>/dev/null||{ F=;B=1;};",
+    "dd $F count=0 </dev/null||{ F=;B=1;};} 2>/dev/null;",
     #"for b in "$C" "$XDG_RUNTIME_DIR" /dev/shm /tmp /var/tmp "$HOME" "$PWD";do case $b in /*)"#,
     "w=unwritable t=$b/.mitogen.$K;x=$t/x;",
     // A directory, because it is made or it is not: a file could be somebody's pipe or link.
@@ -41,20 +46,21 @@ extension FirstStage {
     #"if "$x" 2>/dev/null;then w=full;"#,
     // Room is taken before the image comes: it comes once.
     #"if dd if=/dev/zero of="$x" bs=65536 count=$k 2>/dev/null;then p=$x;break;fi;fi;fi;"#,
-    #"rm -rf "$t";t=;e="$e $w:$b";esac;done;"#,
+    #"u;e="$e $w:$b";esac;done;"#,
     #"[ "$p" ]||exit 1;"#,
     // Where /proc allows, the file has no name any more when the image comes: nothing can be left, whatever happens.
-    #"exec 3<"$x" 4<>"$x";"#,
-    #"case $b in "$C");;*)if [ -x /proc/self/fd/3 ];then p=/proc/self/fd/3;rm -rf "$t";t=;fi;esac;"#,
+    #"exec 3<"$x";q=/proc/self/fd/3;"#,
+    #"case $b in "$C");;*)if [ -x $q ];then p=$q;u;fi;esac;"#,
     "e=unpack;",
+    // What writes to it is open for that command alone: mksh keeps a copy of what it is told to close, and nothing that is
+    // open for writing is executed. Not with `>`, which would give the room away.
     // Exactly n bytes, though what follows them is in the pipe already: head of busybox would take more. A dd that cannot
     // wait for full blocks takes them one by one.
-    "{ dd bs=$B count=$((n/B)) $F;[ $((n%B)) = 0 ]||dd bs=$((n%B)) count=1 $F;} 2>/dev/null|$G >&4||exit 1;",
-    "exec 4>&-;",
+    #"{ dd bs=$B count=$((n/B)) $F;[ $((n%B)) = 0 ]||dd bs=$((n%B)) count=1 $F;} 2>/dev/null|$G 1<>"$p"||exit 1;"#,
     #"e=nodigest;[ "$s" ]||exit 1;e=digest;h <&3||exit 1;"#,
     "case $p in /proc/*);;*)exec 3<&-;",
-    #"if [ "$b" = "$C" ];then mv -f "$x" "$C/$d"&&p=$C/$d;rm -rf "$t";t=;"#,
-    #"else (sleep 9;rm -rf "$t")</dev/null >/dev/null 2>&1& fi;esac;"#,
+    #"if [ "$b" = "$C" ];then mv -f "$x" "$C/$d"&&p=$C/$d;u;"#,
+    #"else (sleep 9;u)</dev/null >/dev/null 2>&1& fi;esac;"#,
     "fi;",
     #"e=exec;export ASYNC_MITOGEN_CHILD=1;exec "$p" "mitogen:$N""#,
   ]
