@@ -77,6 +77,16 @@ import Testing
     #expect(program.status?.isSuccess == true)
   }
 
+  @Test(arguments: [ChildStreams.errorPipe, .merged, .hybridTerminal, .terminal])
+  func `What a program reads and writes waits for it`(_ streams: ChildStreams) throws {
+    // The flags in octal: 4000 would be that nothing waits.
+    let flags = (0...2).map { "sed -n 's/^flags:.*\\(.\\)...$/\\1/p' /proc/$$/fdinfo/\($0)" }
+    let program = try Program(streams, flags.joined(separator: "; "))
+    let digits = program.output.split(separator: "\n").compactMap { Int($0) }
+    #expect(digits.count == 3 && digits.allSatisfy { $0 & 4 == 0 }, "\(digits)")
+    #expect(program.status?.isSuccess == true)
+  }
+
   @Test func `Errors have a pipe of their own`() throws {
     let program = try Program(.errorPipe, "readlink /proc/$$/fd/2 >&2; \(Self.access(2)) >&2; echo out")
     #expect(program.output == "out\n")
