@@ -17,7 +17,7 @@ enum CallRequest {
     var writer = PickleWriter()
     writer.begin()
     writer.mark()
-    if let chain { writer.string(chain) } else { writer.none() }
+    if let chain { try writer.string(chain) } else { writer.none() }
     writer.append(try ClosureTargets.shared.target(of: invocation))
     writer.mark()
     for argument in repeat each arguments { try writer.encode(argument) }
@@ -29,18 +29,20 @@ enum CallRequest {
   /// A call of a function by name.
   static func function<Function: RemoteFunction>(_ function: Function, chain: String?) throws -> [UInt8] {
     let name = try RemoteFunctionCache.shared.name(of: Function.self)
-    var writer = begin(chain, module: name.module, className: nil, function: name.function)
+    var writer = try begin(chain, module: name.module, className: nil, function: name.function)
     writer.emptyTuple()
     try writer.encode(function)
     return end(writer)
   }
 
   /// Makes a chain forget its error.
-  static func forget(chain: String) -> [UInt8] {
+  ///
+  /// - Throws: `EncodingError` if its name is too long.
+  static func forget(chain: String) throws -> [UInt8] {
     let target = forgetChainTarget
-    var writer = begin(nil, module: target.module, className: target.className, function: target.function)
+    var writer = try begin(nil, module: target.module, className: target.className, function: target.function)
     writer.mark()
-    writer.string(chain)
+    try writer.string(chain)
     writer.tuple()
     writer.emptyDictionary()
     return end(writer)
@@ -53,7 +55,7 @@ enum CallRequest {
     _ method: Method, authenticator: Sender<AuthenticationQuestion>?
   ) throws -> [UInt8] {
     let target = proxyConnectTarget
-    var writer = begin(nil, module: target.module, className: nil, function: target.function)
+    var writer = try begin(nil, module: target.module, className: nil, function: target.function)
     writer.emptyTuple()
     try writer.encode(
       ProxyConnectArguments(
@@ -63,14 +65,14 @@ enum CallRequest {
 
   private static func begin(
     _ chain: String?, module: String, className: String?, function: String
-  ) -> PickleWriter {
+  ) throws -> PickleWriter {
     var writer = PickleWriter()
     writer.begin()
     writer.mark()
-    if let chain { writer.string(chain) } else { writer.none() }
-    writer.string(module)
-    if let className { writer.string(className) } else { writer.none() }
-    writer.string(function)
+    if let chain { try writer.string(chain) } else { writer.none() }
+    try writer.string(module)
+    if let className { try writer.string(className) } else { writer.none() }
+    try writer.string(function)
     return writer
   }
 

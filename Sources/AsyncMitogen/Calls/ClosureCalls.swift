@@ -20,7 +20,7 @@ final class ClosureCalls: Sendable {
     writer.begin()
     writer.mark()
     writer.none()
-    writer.string(CallRequest.closureModule)
+    writer.string(CallRequest.closureModule, scalars: .max)
     return writer.bytes
   }()
 

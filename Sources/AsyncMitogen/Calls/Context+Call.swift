@@ -187,20 +187,3 @@ private final class CallTimer: Sendable {
 
   deinit { stop() }
 }
-
-/// Which contexts are of our kind, as far as it has been asked; bounded.
-struct ContextKinds: Sendable {
-  /// How many are remembered.
-  static let limit = 65_536
-  private var kinds: [ContextID: Bool] = [:]
-
-  /// How many are known.
-  var count: Int { kinds.count }
-
-  subscript(_ context: ContextID) -> Bool? { kinds[context] }
-
-  mutating func set(_ context: ContextID, _ isOurs: Bool) {
-    guard kinds.count < ContextKinds.limit || kinds[context] != nil else { return }
-    kinds[context] = isOurs
-  }
-}

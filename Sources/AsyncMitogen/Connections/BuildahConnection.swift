@@ -31,6 +31,6 @@ public struct BuildahConnection: CommandConnection {
 
   /// `buildah run [--user=name] -- container word word …`
   public func commandLine(boot: [String]) throws -> [String] {
-    [buildahPath, "run"] + (username.map { ["--user=\($0)"] } ?? []) + ["--", container] + boot
+    ContainerCommand.line(buildahPath, "run", user: username, in: container, boot: boot)
   }
 }

@@ -45,7 +45,7 @@ public struct DockerConnection: CommandConnection {
 
   /// `docker exec --interactive [--user=name] container word word …`, or `docker run … --rm image word word …`.
   public func commandLine(boot: [String]) throws -> [String] {
-    let user = username.map { ["--user=\($0)"] } ?? []
+    let user = ContainerCommand.user(username)
     if let container { return [dockerPath, "exec", "--interactive"] + user + [container] + boot }
     // From another context may come anything.
     guard let image else { throw StreamError("docker: neither a container nor an image is given") }

@@ -31,6 +31,7 @@ public struct PodmanConnection: CommandConnection {
 
   /// `podman exec [--user=name] --interactive -- container word word …`
   public func commandLine(boot: [String]) throws -> [String] {
-    [podmanPath, "exec"] + (username.map { ["--user=\($0)"] } ?? []) + ["--interactive", "--", container] + boot
+    ContainerCommand.line(
+      podmanPath, "exec", user: username, options: ["--interactive"], in: container, boot: boot)
   }
 }

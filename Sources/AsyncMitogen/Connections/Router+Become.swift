@@ -2,7 +2,7 @@ extension Router {
   /// Starts a context as another user of the same machine, by sudo. Mitogen's `sudo`.
   ///
   /// - Parameters:
-  ///   - username: Who to become.
+  ///   - username: Who to become; as `sudoArguments` say, or root, if nil.
   ///   - password: What sudo asks for: by its default the password of the user who runs it.
   ///   - sudoPath: sudo itself: a path, or a name that is looked for in PATH.
   ///   - preserveEnvironment: Whether the environment is kept.
@@ -22,7 +22,7 @@ extension Router {
   ///   - authenticate: Answers what is asked and the options do not answer.
   /// - Throws: ``ConnectionError``, ``PasswordError``, `CancellationError`, and what a call of `via` throws.
   public nonisolated func sudo(
-    username: String = "root", password: Secret? = nil, sudoPath: String = "sudo", preserveEnvironment: Bool? = nil,
+    username: String? = nil, password: Secret? = nil, sudoPath: String = "sudo", preserveEnvironment: Bool? = nil,
     setHome: Bool? = nil, login: Bool? = nil, selinuxRole: String? = nil, selinuxType: String? = nil,
     sudoArguments: [String] = [],
     remoteName: String? = nil, debug: Bool = false, connectTimeout: Duration = .seconds(30), profiling: Bool = false,

@@ -101,6 +101,7 @@ extension Router {
     let waiters = shutdownWaiters.removeValue(forKey: context) ?? [:]
     for (_, waiter) in waiters.sorted(by: { $0.key < $1.key }) { waiter.resume() }
     names.withLock { $0.remove(context) }
+    kinds.withLock { $0.remove(context) }
   }
 
   private func sendDeleteRoute(of context: ContextID, _ detail: String?, to neighbour: ContextID) {
@@ -170,7 +171,7 @@ extension Router {
     var writer = PickleWriter()
     writer.begin()
     writer.mark()
-    writer.string(String(decoding: message.payload, as: UTF8.self))
+    writer.string(String(decoding: message.payload, as: UTF8.self), scalars: 1_024)
     writer.none()
     writer.none()
     writer.none()

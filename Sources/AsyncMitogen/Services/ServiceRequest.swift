@@ -12,8 +12,8 @@ enum ServiceRequest {
     var writer = PickleWriter()
     writer.begin()
     writer.mark()
-    writer.string(service)
-    writer.string(method)
+    try writer.string(service)
+    try writer.string(method)
     var isDictionary = false
     try writer.keywords { writer in
       let start = writer.bytes.count

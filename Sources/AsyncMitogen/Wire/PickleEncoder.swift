@@ -5,15 +5,18 @@
 public struct PickleEncoder: Sendable {
   /// What `encode(to:)` methods find in their encoder.
   public var userInfo: [CodingUserInfoKey: any Sendable] = [:]
+  /// How long texts and bytes may be, below what the format allows; for tests.
+  var lengthLimit = Int.max
 
   /// Makes an encoder.
   public init() {}
 
   /// A pickle of `value`.
   ///
-  /// - Throws: `EncodingError` if it is nested deeper than 256, and what `encode(to:)` methods throw.
+  /// - Throws: `EncodingError` if it is nested deeper than 256, or if it has a text of more than 4 GiB or bytes of more
+  ///   than 2; and what `encode(to:)` methods throw.
   public func encode<Value: Encodable>(_ value: Value) throws -> [UInt8] {
-    var writer = PickleWriter()
+    var writer = PickleWriter(lengthLimit: lengthLimit)
     writer.begin()
     try writer.encode(value, userInfo: userInfo)
     writer.end()
@@ -24,7 +27,7 @@ public struct PickleEncoder: Sendable {
 extension PickleWriter {
   /// Writes any value, without the frame of a stream.
   mutating func encode<Value: Encodable>(_ value: Value, userInfo: [CodingUserInfoKey: any Sendable] = [:]) throws {
-    if encodeDirectly(value) { return }
+    if try encodeDirectly(value) { return }
     if let convertible = value as? any PickleConvertible { return try self.value(convertible.pickledValue) }
     let state = PickleEncodingState(writer: self, userInfo: userInfo)
     try state.encodeNested(value, codingPath: [])
@@ -34,18 +37,18 @@ extension PickleWriter {
   /// Writes a value of one of the types that are met most, past all protocols; false if it is none of them.
   ///
   /// Safe: each value is only taken for a type that it is known to have.
-  fileprivate mutating func encodeDirectly<Value>(_ value: Value) -> Bool {
+  fileprivate mutating func encodeDirectly<Value>(_ value: Value) throws -> Bool {
     func cast<Known>(to type: Known.Type) -> Known {
       unsafe withUnsafeBytes(of: value) { unsafe $0.assumingMemoryBound(to: Known.self)[0] }
     }
     if Value.self == Int.self {
       integer(cast(to: Int.self))
     } else if Value.self == String.self {
-      string(cast(to: String.self))
+      try string(cast(to: String.self))
     } else if Value.self == Bool.self {
       bool(cast(to: Bool.self))
     } else if Value.self == [UInt8].self {
-      byteString(cast(to: [UInt8].self))
+      try byteString(cast(to: [UInt8].self))
     } else if Value.self == Double.self {
       float(cast(to: Double.self))
     } else if Value.self == Int32.self {
@@ -59,18 +62,20 @@ extension PickleWriter {
     } else if Value.self == [Int].self {
       list(cast(to: [Int].self)) { $0.integer($1) }
     } else if Value.self == [String].self {
-      list(cast(to: [String].self)) { $0.string($1) }
+      try list(cast(to: [String].self)) { try $0.string($1) }
     } else {
       return false
     }
     return true
   }
 
-  private mutating func list<Element>(_ elements: [Element], _ write: (inout PickleWriter, Element) -> Void) {
+  private mutating func list<Element>(
+    _ elements: [Element], _ write: (inout PickleWriter, Element) throws -> Void
+  ) rethrows {
     emptyList()
     guard !elements.isEmpty else { return }
     mark()
-    for element in elements { write(&self, element) }
+    for element in elements { try write(&self, element) }
     appends()
   }
 }
@@ -82,6 +87,8 @@ private final class PickleEncodingState {
   private var depth: Int
   /// Containers that were handed out, and whose content belongs where they were asked for, however late it comes.
   private var deferred: [(offset: Int, content: PickleEncodingState)] = []
+  /// What went wrong where nothing can be thrown.
+  var failure: (any Error)?
 
   init(writer: PickleWriter, userInfo: [CodingUserInfoKey: any Sendable], depth: Int = 0) {
     self.writer = writer
@@ -90,7 +97,7 @@ private final class PickleEncodingState {
   }
 
   func encodeNested<Value: Encodable>(_ value: Value, codingPath: [any CodingKey]) throws {
-    if writer.encodeDirectly(value) { return }
+    if try writer.encodeDirectly(value) { return }
     if let convertible = value as? any PickleConvertible {
       return try writer.value(convertible.pickledValue, depth: depth)
     }
@@ -104,7 +111,7 @@ private final class PickleEncodingState {
   }
 
   func deferContent() -> PickleEncodingState {
-    var empty = PickleWriter()
+    var empty = writer
     empty.removeAll()
     let content = PickleEncodingState(writer: empty, userInfo: userInfo, depth: depth + 1)
     deferred.append((writer.bytes.count, content))
@@ -113,6 +120,7 @@ private final class PickleEncodingState {
 
   /// Everything in its place.
   func assemble() throws -> PickleWriter {
+    if let failure { throw failure }
     guard !deferred.isEmpty else { return writer }
     guard depth < PickleLimits.depth else { throw PickleLimits.tooDeep("a nested container") }
     var assembled = writer
@@ -130,7 +138,7 @@ private final class PickleEncodingState {
 }
 
 extension PickleWriter {
-  fileprivate mutating func removeAll() { self = PickleWriter() }
+  fileprivate mutating func removeAll() { self = PickleWriter(lengthLimit: lengthLimit) }
 }
 
 private struct PickleValueEncoder: Encoder {
@@ -160,18 +168,18 @@ private struct PickleKeyedEncoding<Key: CodingKey>: KeyedEncodingContainerProtoc
   let state: PickleEncodingState
   let codingPath: [any CodingKey]
 
-  private func begin(_ key: any CodingKey) {
-    if let number = key.intValue { state.writer.integer(number) } else { state.writer.string(key.stringValue) }
+  private func begin(_ key: any CodingKey) throws {
+    if let number = key.intValue { state.writer.integer(number) } else { try state.writer.string(key.stringValue) }
   }
 
-  func encodeNil(forKey key: Key) {
-    begin(key)
+  func encodeNil(forKey key: Key) throws {
+    try begin(key)
     state.writer.none()
     state.writer.setItem()
   }
 
   func encode<Value: Encodable>(_ value: Value, forKey key: Key) throws {
-    begin(key)
+    try begin(key)
     try state.encodeNested(value, codingPath: codingPath)
     state.writer.setItem()
   }
@@ -181,13 +189,13 @@ private struct PickleKeyedEncoding<Key: CodingKey>: KeyedEncodingContainerProtoc
   func encode(_ value: UInt128, forKey key: Key) throws { try encodeWide(value, key) }
 
   private func encodeWide(_ value: some FixedWidthInteger, _ key: Key) throws {
-    begin(key)
+    try begin(key)
     state.writer.integer(any: value)
     state.writer.setItem()
   }
 
   private func nested(_ key: any CodingKey) -> PickleValueEncoder {
-    begin(key)
+    do { try begin(key) } catch { state.failure = error }
     let content = state.deferContent()
     state.writer.setItem()
     return PickleValueEncoder(state: content, start: 0, codingPath: codingPath + [key])
@@ -258,7 +266,7 @@ private struct PickleSingleEncoding: SingleValueEncodingContainer {
 
   func encodeNil() { state.writer.none() }
   func encode(_ value: Bool) { state.writer.bool(value) }
-  func encode(_ value: String) { state.writer.string(value) }
+  func encode(_ value: String) throws { try state.writer.string(value) }
   func encode(_ value: Double) { state.writer.float(value) }
   func encode(_ value: Float) { state.writer.float(Double(value)) }
   func encode(_ value: Int) { state.writer.integer(value) }

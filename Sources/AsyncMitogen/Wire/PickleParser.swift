@@ -1,31 +1,3 @@
-/// Which classes a pickle may name.
-enum PickleGlobals: Sendable {
-  /// Mitogen's types and what carries bytes; everything else is refused.
-  case mitogen
-  /// None at all, as for what should only hold plain data.
-  case denyAll
-
-  /// The classes that have a meaning.
-  enum Known: UInt32, Sendable {
-    case callError, context, sender, blob, secret, keywords, encode, bytes
-  }
-
-  func resolve(_ module: String, _ name: String) throws(StreamError) -> Known {
-    if self == .denyAll { throw StreamError("Denied: \(module).\(name)") }
-    switch (module, name) {
-    case ("mitogen.core", "_unpickle_call_error"), ("mitogen.core", "CallError"): return .callError
-    case ("mitogen.core", "_unpickle_context"): return .context
-    case ("mitogen.core", "_unpickle_sender"): return .sender
-    case ("mitogen.core", "Blob"): return .blob
-    case ("mitogen.core", "Secret"): return .secret
-    case ("mitogen.core", "Kwargs"): return .keywords
-    case ("_codecs", "encode"): return .encode
-    case ("__builtin__", "bytes"), ("builtins", "bytes"): return .bytes
-    default: throw StreamError("cannot unpickle '\(module)'/'\(name)'")
-    }
-  }
-}
-
 /// Reads pickles of all protocols, as data: a fixed list of opcodes and classes, and nothing is ever run.
 ///
 /// Each byte of input makes at most one value of 16 bytes and a few references of 4, whatever it says of lengths; depth
@@ -58,8 +30,9 @@ struct PickleParser {
     repeat {
       roots.append(try parseStream())
     } while allStreams && position < input.count
-    if sharesContainers { try checkSharing(roots) }
-    return PickleArena(input: input, values: values, members: members, roots: roots)
+    let arena = PickleArena(input: input, values: values, members: members, roots: roots)
+    if sharesContainers { try PickleSharing(arena).check() }
+    return arena
   }
 
   private func invalid(_ text: String) -> StreamError { StreamError("invalid message: \(text)") }
@@ -398,75 +371,6 @@ struct PickleParser {
     guard values[Int(index)].kind != .none else { return }
     guard values[Int(index)].kind == .string, (text(index)?.unicodeScalars.count ?? 0) <= 500 else {
       throw invalid("a name that is none, or longer than 500")
-    }
-  }
-
-  // MARK: shared parts
-
-  /// Refuses cycles, and values that would be far larger than the message when each reference is followed.
-  private func checkSharing(_ roots: [UInt32]) throws(StreamError) {
-    let limit = max(PickleLimits.expandedValues, input.count * PickleLimits.expansion)
-    enum State: UInt8 { case new, open, done }
-    var states = [State](repeating: .new, count: values.count)
-    var weights = [Int](repeating: 1, count: values.count)
-    var depths = [Int](repeating: 0, count: values.count)
-    // How many bytes of text and the like there would be, if each reference were a copy.
-    let contentLimit = max(PickleLimits.expandedBytes, input.count * PickleLimits.expansion)
-    var contents = values.map { value in
-      switch value.kind {
-      case .string, .bytes, .latin1, .bigInteger: Int(value.second)
-      default: 0
-      }
-    }
-    for root in roots {
-      var path: [(index: Int, next: Int)] = [(Int(root), 0)]
-      while let (index, next) = path.last {
-        let children = children(of: index)
-        if states[index] == .new { states[index] = .open }
-        if next < children.count {
-          path[path.count - 1].next += 1
-          let child = Int(child(of: index, next))
-          switch states[child] {
-          case .new: path.append((child, 0))
-          case .open: throw invalid("a value that contains itself")
-          case .done: break
-          }
-          guard path.count <= PickleLimits.depth + 8 else { throw invalid("nested deeper than \(PickleLimits.depth)") }
-        } else {
-          for offset in children.indices {
-            let child = Int(child(of: index, offset))
-            weights[index] += weights[child]
-            contents[index] += contents[child]
-            depths[index] = max(depths[index], depths[child] + 1)
-            guard weights[index] <= limit, contents[index] <= contentLimit else {
-              throw invalid("its parts refer to each other too often")
-            }
-          }
-          guard depths[index] <= PickleLimits.depth + 8 else {
-            throw invalid("nested deeper than \(PickleLimits.depth)")
-          }
-          states[index] = .done
-          path.removeLast()
-        }
-      }
-    }
-  }
-
-  private func children(of index: Int) -> Range<Int> {
-    let value = values[index]
-    switch value.kind {
-    case .list, .tuple, .dictionary: return 0..<Int(value.second)
-    case .blob, .secret, .keywords, .callError: return 0..<1
-    case .context, .sender: return 0..<2
-    default: return 0..<0
-    }
-  }
-
-  private func child(of index: Int, _ position: Int) -> UInt32 {
-    let value = values[index]
-    switch value.kind {
-    case .list, .tuple, .dictionary: return members[Int(value.first) + position]
-    default: return position == 0 ? value.first : value.second
     }
   }
 }

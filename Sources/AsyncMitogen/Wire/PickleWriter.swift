@@ -5,8 +5,11 @@
 struct PickleWriter {
   /// What has been written.
   private(set) var bytes: [UInt8]
+  let lengthLimit: Int
 
-  init() {
+  /// - Parameter lengthLimit: How long texts and bytes may be, below what the format allows; for tests.
+  init(lengthLimit: Int = .max) {
+    self.lengthLimit = lengthLimit
     bytes = []
     bytes.reserveCapacity(192)
   }
@@ -64,11 +67,18 @@ struct PickleWriter {
       rest >>= 8
     } while !(rest == 0 && octets[octets.count - 1] < 0x80)
       && !(Value.isSigned && rest == (0 as Value) &- 1 && octets[octets.count - 1] >= 0x80)
-    bigInteger(octets)
+    unchecked(bigInteger: octets)
   }
 
   /// A two's complement, the least byte first.
-  mutating func bigInteger(_ octets: [UInt8]) {
+  ///
+  /// - Throws: `EncodingError` if it is too long.
+  mutating func bigInteger(_ octets: [UInt8]) throws {
+    try PickleLimits.checkLength(octets.count, .signed, lengthLimit)
+    unchecked(bigInteger: octets)
+  }
+
+  private mutating func unchecked(bigInteger octets: [UInt8]) {
     if octets.count < 256 {
       bytes.append(0x8a)
       bytes.append(UInt8(truncatingIfNeeded: octets.count))
@@ -86,14 +96,29 @@ struct PickleWriter {
     }
   }
 
-  mutating func string(_ text: String) {
+  /// - Throws: `EncodingError` if it is too long.
+  mutating func string(_ text: String) throws {
+    try PickleLimits.checkLength(text.utf8.count, .unsigned, lengthLimit)
+    unchecked(string: text)
+  }
+
+  /// A text of which at most so many scalars are written.
+  mutating func string(_ text: String, scalars limit: UInt16) {
+    // Each takes four bytes at most: what is not longer need not be counted.
+    let fits = text.utf8.count <= Int(limit)
+    unchecked(string: fits ? text : String(text.unicodeScalars.prefix(Int(limit))))
+  }
+
+  private mutating func unchecked(string text: String) {
     let utf8 = text.utf8
     bytes.append(0x58)
     littleEndian(utf8.count, count: 4)
     bytes.append(contentsOf: utf8)
   }
 
-  mutating func byteString(_ content: [UInt8]) {
+  /// - Throws: `EncodingError` if they are too long.
+  mutating func byteString(_ content: [UInt8]) throws {
+    try PickleLimits.checkLength(content.count, .signed, lengthLimit)
     if content.count < 256 {
       bytes.append(0x55)
       bytes.append(UInt8(truncatingIfNeeded: content.count))
@@ -132,16 +157,16 @@ struct PickleWriter {
 
   private mutating func reduce() { bytes.append(0x52) }
 
-  mutating func blob(_ content: [UInt8]) {
+  mutating func blob(_ content: [UInt8]) throws {
     global("mitogen.core\nBlob\n")
-    byteString(content)
+    try byteString(content)
     tuple1()
     reduce()
   }
 
-  mutating func secret(_ text: String) {
+  mutating func secret(_ text: String) throws {
     global("mitogen.core\nSecret\n")
-    string(text)
+    try string(text)
     tuple1()
     reduce()
   }
@@ -157,7 +182,7 @@ struct PickleWriter {
       kept = String(text.unicodeScalars.prefix(PickleWriter.callErrorLimit - note.unicodeScalars.count)) + note
     }
     global("mitogen.core\n_unpickle_call_error\n")
-    string(kept)
+    string(kept, scalars: UInt16(PickleWriter.callErrorLimit))
     tuple1()
     reduce()
   }
@@ -166,7 +191,7 @@ struct PickleWriter {
     global("mitogen.core\n_unpickle_context\n")
     integer(Int(id.rawValue))
     // Mitogen refuses longer names.
-    if let name { string(String(name.unicodeScalars.prefix(500))) } else { none() }
+    if let name { string(name, scalars: 500) } else { none() }
     tuple2()
     reduce()
   }
@@ -195,17 +220,17 @@ struct PickleWriter {
 
   /// Any value.
   ///
-  /// - Throws: `EncodingError` if it is nested too deep.
+  /// - Throws: `EncodingError` if it is nested too deep, or a part of it is too long.
   mutating func value(_ value: PickledValue, depth: Int = 0) throws {
     guard depth <= PickleLimits.depth else { throw PickleLimits.tooDeep(value) }
     switch value {
     case .none: none()
     case .bool(let value): bool(value)
     case .integer(let value): integer(value)
-    case .bigInteger(let octets): bigInteger(octets)
+    case .bigInteger(let octets): try bigInteger(octets)
     case .float(let value): float(value)
-    case .string(let text): string(text)
-    case .bytes(let content): byteString(content)
+    case .string(let text): try string(text)
+    case .bytes(let content): try byteString(content)
     case .list(let values):
       emptyList()
       guard !values.isEmpty else { return }
@@ -220,8 +245,8 @@ struct PickleWriter {
     case .dictionary(let entries): try dictionary(entries, depth)
     case .keywords(let entries):
       try keywords { try $0.dictionary(entries, depth) }
-    case .blob(let content): blob(content)
-    case .secret(let text): secret(text)
+    case .blob(let content): try blob(content)
+    case .secret(let text): try secret(text)
     case .callError(let text): callError(text)
     case .context(let id, let name): context(id, name: name)
     case .sender(let context, let handle): sender(context, handle)
@@ -235,21 +260,5 @@ struct PickleWriter {
       try value(entry.value, depth: depth + 1)
       setItem()
     }
-  }
-}
-
-/// The bounds of what is read and written.
-enum PickleLimits {
-  /// How deep containers may be nested.
-  static let depth = 256
-  /// How many values may be found in a message whose parts are referred to again and again: this many, or ``expansion``
-  /// times its bytes, whichever is more.
-  static let expandedValues = 65_536
-  static let expansion = 16
-  /// The same for the bytes of text and the like that is referred to again and again.
-  static let expandedBytes = 1 << 24
-
-  static func tooDeep(_ value: Any) -> EncodingError {
-    .invalidValue(value, .init(codingPath: [], debugDescription: "nested deeper than \(depth)"))
   }
 }

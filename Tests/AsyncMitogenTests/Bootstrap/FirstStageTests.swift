@@ -119,7 +119,8 @@ struct FirstStageTests {
   @Test(arguments: TestImage.shells)
   func `a link that breaks leaves nothing`(shell: [String]) throws {
     let payload = FirstStageTests.small.payload(compressed: true)
-    for limit in [0, 20, payload.announcement.count + 1, payload.announcement.count + 30_000] {
+    let whole = payload.announcement.count + payload.bytes.count
+    for limit in [0, 20, payload.announcement.count + 1, payload.announcement.count + 30_000, whole - 128] {
       for cache in [ImageCache.none, .directory(place.path("cache"))] {
         let stage = stage(FirstStageTests.small, cache)
         let run = try FirstStageRun(shell + stage.arguments.dropFirst(), stage, place: place)

@@ -77,6 +77,15 @@ import Testing
     #expect(program.status?.isSuccess == true)
   }
 
+  @Test(arguments: [ChildStreams.errorPipe, .merged, .hybridTerminal, .terminal])
+  func `What a program reads and writes waits for it`(_ streams: ChildStreams) throws {
+    let flags = (0...2).map { "sed -n 's/^flags:.//p' /proc/$$/fdinfo/\($0)" }
+    let program = try Program(streams, flags.joined(separator: "; "))
+    let numbers = program.output.split(separator: "\n").compactMap { Int32($0, radix: 8) }
+    #expect(numbers.count == 3 && numbers.allSatisfy { $0 & O_NONBLOCK == 0 }, "\(numbers)")
+    #expect(program.status?.isSuccess == true)
+  }
+
   @Test func `Errors have a pipe of their own`() throws {
     let program = try Program(.errorPipe, "readlink /proc/$$/fd/2 >&2; \(Self.access(2)) >&2; echo out")
     #expect(program.output == "out\n")

@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 
 @testable import AsyncMitogen
@@ -12,14 +13,14 @@ struct CacheLimitTests {
     func invoke(_ arguments: CallArguments) async throws -> [UInt8] { [] }
   }
 
-  private func call(_ number: Int) -> [UInt8] {
+  private func call(_ number: Int) throws -> [UInt8] {
     var writer = PickleWriter()
     writer.begin()
     writer.mark()
     writer.none()
-    writer.string(CallRequest.closureModule)
-    writer.string("class \(number)")
-    writer.string(String(number, radix: 16))
+    try writer.string(CallRequest.closureModule)
+    try writer.string("class \(number)")
+    try writer.string(String(number, radix: 16))
     writer.mark()
     writer.tuple()
     writer.emptyDictionary()
@@ -29,14 +30,14 @@ struct CacheLimitTests {
   }
 
   private func found(_ calls: ClosureCalls, _ number: Int) -> Int? {
-    (calls.find(call(number))?.invocation as? Numbered)?.number
+    (try? calls.find(call(number))?.invocation as? Numbered)?.number
   }
 
-  @Test func `closures that were called are remembered up to a limit`() {
+  @Test func `closures that were called are remembered up to a limit`() throws {
     let calls = ClosureCalls()
-    for number in 0..<ClosureCalls.limit { calls.remember(call(number), Numbered(number: number)) }
+    for number in 0..<ClosureCalls.limit { try calls.remember(call(number), Numbered(number: number)) }
     #expect(calls.count == ClosureCalls.limit)
-    for number in 0..<500 { calls.remember(call(ClosureCalls.limit + number), Numbered(number: -1)) }
+    for number in 0..<500 { try calls.remember(call(ClosureCalls.limit + number), Numbered(number: -1)) }
     #expect(calls.count == ClosureCalls.limit)
     for number in [0, 1, 17, ClosureCalls.limit - 1] { #expect(found(calls, number) == number) }
     #expect(found(calls, ClosureCalls.limit) == nil)
@@ -47,7 +48,7 @@ struct CacheLimitTests {
 
   @Test func `the arguments of a remembered closure begin behind its name`() throws {
     let calls = ClosureCalls()
-    let payload = call(3)
+    let payload = try call(3)
     #expect(calls.find(payload) == nil)
     calls.remember(payload, Numbered(number: 3))
     let position = try #require(calls.find(payload)?.arguments)
@@ -87,15 +88,49 @@ struct CacheLimitTests {
     #expect(cache.count == 2)
   }
 
-  @Test func `kinds of contexts are remembered up to a limit`() {
-    var kinds = ContextKinds()
-    let limit = UInt32(ContextKinds.limit)
-    for number in 0..<limit + 1_000 { kinds.set(ContextID(rawValue: number), number.isMultiple(of: 2)) }
-    #expect(kinds.count == ContextKinds.limit)
-    #expect(kinds[0] == true && kinds[1] == false && kinds[ContextID(rawValue: limit - 1)] == false)
-    #expect(kinds[ContextID(rawValue: limit)] == nil)
+  @Test func `kinds of contexts are remembered up to a limit, the newest ones`() {
+    var kinds = ContextKinds(limit: 100)
+    let limit: UInt32 = 100
+    for number in 0..<5 * limit {
+      kinds.set(ContextID(rawValue: number), number.isMultiple(of: 2))
+      #expect(kinds.count <= 200)
+    }
+    #expect(kinds[0] == nil && kinds[ContextID(rawValue: limit)] == nil)
+    for number in 4 * limit..<5 * limit {
+      #expect(kinds[ContextID(rawValue: number)] == number.isMultiple(of: 2))
+    }
     // One that is known already may change.
+    kinds.set(ContextID(rawValue: 5 * limit - 1), true)
+    #expect(kinds[ContextID(rawValue: 5 * limit - 1)] == true)
+  }
+
+  @Test func `kinds of contexts that have ended take no room`() {
+    var kinds = ContextKinds(limit: 100)
     kinds.set(1, true)
-    #expect(kinds[1] == true)
+    for number in 2..<1_000 as Range<UInt32> {
+      kinds.set(ContextID(rawValue: number), true)
+      kinds.remove(ContextID(rawValue: number))
+    }
+    #expect(kinds.count == 1 && kinds[1] == true)
+    // One that comes back is known anew.
+    kinds.remove(1)
+    kinds.set(1, false)
+    #expect(kinds.count == 1 && kinds[1] == false)
+  }
+
+  @Test func `the kind of a context is known until it ends`() async throws {
+    try await withRouter { router in
+      let child = try await router.local()
+      let below = try await router.local(via: child)
+      for context in [child, below] {
+        let isOurs = await withCheckedContinuation { answer in
+          router.understands(context.id) { answer.resume(returning: $0) }
+        }
+        #expect(isOurs && router.kinds.withLock { $0[context.id] } == true)
+      }
+      // With what is above it goes what is below.
+      try await child.shutdown()
+      #expect(router.kinds.withLock { $0.count } == 0)
+    }
   }
 }

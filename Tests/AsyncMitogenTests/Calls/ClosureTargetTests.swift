@@ -13,7 +13,7 @@ struct ClosureTargetTests {
     try await withRouter { router in
       let child = try await router.local()
       let error = await #expect(throws: CallError.self) {
-        let request = request(module: module, className: "12AsyncMitogen10InvocationVySiQPG", function: "1000")
+        let request = try request(module: module, className: "12AsyncMitogen10InvocationVySiQPG", function: "1000")
         _ = try await router.call(request, in: child, timeout: .seconds(20), as: Int.self)
       }
       #expect(error?.message.contains(reason) == true)
@@ -32,7 +32,7 @@ struct ClosureTargetTests {
     try await withRouter { router in
       let child = try await router.local()
       await #expect(throws: CallError.self) {
-        let request = request(module: CallRequest.closureModule, className: className, function: function)
+        let request = try request(module: CallRequest.closureModule, className: className, function: function)
         _ = try await router.call(request, in: child, timeout: .seconds(20), as: Int.self)
       }
       #expect(try await child.call { 6 } == 6)
@@ -48,14 +48,14 @@ struct ClosureTargetTests {
     }
   }
 
-  private func request(module: String, className: String, function: String) -> [UInt8] {
+  private func request(module: String, className: String, function: String) throws -> [UInt8] {
     var writer = PickleWriter()
     writer.begin()
     writer.mark()
     writer.none()
-    writer.string(module)
-    writer.string(className)
-    writer.string(function)
+    try writer.string(module)
+    try writer.string(className)
+    try writer.string(function)
     writer.emptyTuple()
     writer.emptyDictionary()
     writer.tuple()

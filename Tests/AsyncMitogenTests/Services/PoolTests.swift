@@ -208,7 +208,8 @@ struct PoolTests {
       _ = try await keeper.next()
       try await child.shutdown()
       // Its callers hear what those of functions hear.
-      await #expect(throws: ChannelError.self) { try await reply.get(timeout: .seconds(20)) }
+      let error = await #expect(throws: ChannelError.self) { try await reply.get(timeout: .seconds(20)) }
+      #expect(error?.reason == "the respondent Context has disconnected")
       #expect(try await keeper.next().number == -1)
     }
   }

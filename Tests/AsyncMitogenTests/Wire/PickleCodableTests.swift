@@ -171,6 +171,33 @@ struct PickleCodableTests {
     }
   }
 
+  @Test func `a length has to fit in four bytes`() throws {
+    for length in [0, 1, Int(Int32.max), Int(UInt32.max)] { try PickleLimits.checkLength(length, .unsigned) }
+    try PickleLimits.checkLength(Int(Int32.max), .signed)
+    // Python reads those of bytes and integers as numbers with a sign.
+    #expect(throws: EncodingError.self) { try PickleLimits.checkLength(Int(Int32.max) + 1, .signed) }
+    #expect(throws: EncodingError.self) { try PickleLimits.checkLength(Int(UInt32.max) + 1, .unsigned) }
+    let error = #expect(throws: EncodingError.self) { try PickleLimits.checkLength(.max, .unsigned) }
+    #expect("\(error as Any)".contains("9223372036854775807 bytes in one value are more than 4294967295"))
+  }
+
+  @Test func `everything that has a length is checked`() throws {
+    var encoder = PickleEncoder()
+    encoder.lengthLimit = 10
+    let (text, bytes) = (String(repeating: "x", count: 11), [UInt8](repeating: 7, count: 11))
+    let long: [any Encodable] = [
+      text, bytes, [text], [text: 1], ["k": text], Blob(bytes), Secret(text), Optional(text), ["k": [text]],
+      PickledValue.string(text), PickledValue.bytes(bytes), PickledValue.bigInteger(bytes),
+      PickledValue.list([.dictionary([.init(.string(text), .none)])]), LateKey(text: text),
+    ]
+    for value in long { #expect(throws: EncodingError.self, "\(value)") { _ = try encoder.encode(value) } }
+    let (short, few) = (String(text.dropLast()), Array(bytes.dropLast()))
+    let fitting: [any Encodable] = [
+      short, few, [short: short], Blob(few), Secret(short), PickledValue.bigInteger(few), LateKey(text: short),
+    ]
+    for value in fitting { _ = try encoder.encode(value) }
+  }
+
   @Test func `a call error fits what Mitogen takes`() throws {
     let long = String(repeating: "ü", count: 20_000)
     var writer = PickleWriter()
@@ -241,5 +268,22 @@ extension PickledValue {
     case 14: return .dictionary(values().map { Entry(.string(text()), $0) })
     default: return .keywords(values().map { Entry(.string(text()), $0) })
     }
+  }
+}
+
+/// Has a key that is written where nothing can be thrown.
+private struct LateKey: Encodable {
+  struct Key: CodingKey {
+    var stringValue: String
+    var intValue: Int? { nil }
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+  }
+  var text: String
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Key.self)
+    var nested = container.nestedUnkeyedContainer(forKey: Key(stringValue: text))
+    try nested.encode(1)
   }
 }
