@@ -103,7 +103,7 @@ enum Floor {
   static func run(_ words: [String], count: Int) throws -> UInt64 {
     // Safe: the copies live until the call has returned.
     var copies = unsafe words.map { unsafe strdup($0) } + [nil]
-    defer { unsafe copies.forEach { unsafe free($0) } }
+    defer { for index in unsafe copies.indices { unsafe free(copies[index]) } }
     var duration: UInt64 = 0
     let result = unsafe amf_run_commands(&copies, Int32(count), &duration)
     if result == -ECHILD { throw CommandFailed(words: words) }

@@ -78,8 +78,9 @@ static void unpack(uint8_t *program) {
   amt_filter_undo(program, AMT_SIZE, AMT_CODE_START, AMT_CODE_END, AMT_MACHINE);
 }
 
-// A shell that received the program executes it by a descriptor of its own, which nobody needs any more.
-static void close_executed_descriptor(long count, char **words, const char *executed) {
+// A shell that received the program executes it by a descriptor of its own, which nobody needs any more. Some shells let
+// it end there, and its number is that of our file by now.
+static void close_executed_descriptor(long count, char **words, const char *executed, long file) {
   static const char prefix[] = "/proc/self/fd/";
   if (count != 2 || !begins(words[1], "mitogen:") || !executed || !begins(executed, prefix)) return;
   long descriptor = 0;
@@ -87,7 +88,7 @@ static void close_executed_descriptor(long count, char **words, const char *exec
     if (*digit < '0' || *digit > '9' || descriptor > 100000) return;
     descriptor = descriptor * 10 + (*digit - '0');
   }
-  if (descriptor > 2) call(CALL_CLOSE, descriptor, 0, 0, 0, 0, 0);
+  if (descriptor > 2 && descriptor != file) call(CALL_CLOSE, descriptor, 0, 0, 0, 0, 0);
 }
 
 // The file of memory, as large as it will be.
@@ -127,7 +128,7 @@ __attribute__((used)) _Noreturn void amt_start(long *stack) {
   call(CALL_MUNMAP, program, AMT_SIZE, 0, 0, 0, 0);
   // Nobody changes a program that runs, or what it sends as itself. Where that cannot be had it is as with any file.
   call(CALL_FCNTL, file, ADD_SEALS, ALL_SEALS, 0, 0, 0);
-  close_executed_descriptor(count, words, executed);
+  close_executed_descriptor(count, words, executed, file);
   long error = call(CALL_EXECVEAT, file, (long)"", (long)words, (long)environment, EMPTY_PATH, 0);
   fail("the system does not execute programs in memory (execveat): use an unpacked one", -error);
 }

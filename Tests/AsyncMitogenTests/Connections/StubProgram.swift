@@ -28,8 +28,11 @@ struct StubProgram: Sendable {
     return Array(words[..<(start ?? words.endIndex)])
   }
 
-  /// Whether what it was to run was the first stage, in words of its own or as one.
-  var isGivenFirstStage: Bool { Facts.read(path + ".words")?.contains("echo \"MITO$K fail $e\"") == true }
+  /// Whether what it was to run was the first stage, in words of its own or as one, also as a log-in shell is given it.
+  var isGivenFirstStage: Bool {
+    let words = Facts.read(path + ".words") ?? ""
+    return ["echo \"MITO$K fail $e\"", #"echo \042MITO\044K fail \044e\042"#].contains(where: words.contains)
+  }
 
   /// Whether its errors went to a terminal.
   var hasTerminal: Bool { Facts.read(path + ".terminal") == "terminal\n" }
