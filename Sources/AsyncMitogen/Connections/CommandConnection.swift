@@ -8,12 +8,25 @@ public protocol CommandConnection: ConnectionMethod {
   func commandLine(boot: [String]) throws -> [String]
   /// Whether a shell reads the command line on its other side: it is asked to make way for the first stage.
   var isReadByShell: Bool { get }
+  /// How far away its other side is.
+  var reach: ConnectionReach { get }
   /// What the context is called if its options name it nothing.
   var defaultName: String { get }
   /// What the program gets as its standard streams.
   var streams: ChildStreams { get }
   /// What may help if the program ends before the context is up.
   var endHint: String? { get }
+}
+
+/// How far away the other side of a connection is: what it takes to have the program there.
+public enum ConnectionReach: Sendable, Hashable {
+  /// Another account of this machine, which sees the same files: it runs the file that runs here, if nobody else can
+  /// change that. Nothing is sent.
+  case account
+  /// This machine, with other files: the program is sent as it is, for to unpack it would take longer.
+  case machine
+  /// Perhaps another machine: the program is sent compressed, if it can be unpacked there.
+  case network
 }
 
 /// What a program that is started gets as its descriptors 0, 1 and 2.
@@ -31,6 +44,9 @@ public enum ChildStreams: String, Sendable, Hashable, Codable {
 extension CommandConnection {
   /// A socket, and a pipe for errors.
   public var streams: ChildStreams { .errorPipe }
+
+  /// Perhaps another machine.
+  public var reach: ConnectionReach { .network }
 
   /// No shell.
   public var isReadByShell: Bool { false }

@@ -53,6 +53,9 @@ public struct DoasConnection: CommandConnection {
   /// A terminal for errors and passwords.
   public var streams: ChildStreams { .hybridTerminal }
 
+  /// Another account of this machine.
+  public var reach: ConnectionReach { .account }
+
   /// `doas -u user -- word word …`
   public func commandLine(boot: [String]) throws -> [String] { [doasPath, "-u", username, "--"] + boot }
 }

@@ -30,6 +30,9 @@ public struct JailConnection: CommandConnection {
   /// `jail.name`.
   public var defaultName: String { "jail.\(container)" }
 
+  /// A jail of this machine.
+  public var reach: ConnectionReach { .machine }
+
   /// `jexec [-U name] jail word word …`
   public func commandLine(boot: [String]) throws -> [String] {
     [jexecPath] + (username.map { ["-U", $0] } ?? []) + [container] + boot

@@ -29,6 +29,9 @@ public struct LXCConnection: CommandConnection {
   /// What is known of its silence.
   public var endHint: String? { EndHint.lxc }
 
+  /// A container of this machine.
+  public var reach: ConnectionReach { .machine }
+
   /// `lxc-attach --clear-env --name container -- word word …`
   public func commandLine(boot: [String]) throws -> [String] {
     [lxcAttachPath, "--clear-env", "--name", container, "--"] + boot

@@ -29,6 +29,9 @@ public struct LXDConnection: CommandConnection {
   /// What is known of its silence.
   public var endHint: String? { EndHint.lxc }
 
+  /// A container of this machine.
+  public var reach: ConnectionReach { .machine }
+
   /// `lxc exec --mode=noninteractive container -- word word …`
   public func commandLine(boot: [String]) throws -> [String] {
     [lxcPath, "exec", "--mode=noninteractive", container, "--"] + boot

@@ -10,8 +10,10 @@ struct Launch: Sendable {
   /// The command line as an error shows it, without the text of the first stage.
   var commandForPeople: [String] {
     ([plan.path] + plan.arguments.dropFirst()).map {
-      $0.replacing(bytes: FirstStage.text, with: "(first stage)")
-        .replacing(bytes: LoginShellWords.encoded(FirstStage.text), with: "(first stage)")
+      [FirstStage.ownFileText + FirstStage.text, FirstStage.text].reduce($0) { line, text in
+        line.replacing(bytes: text, with: "(first stage)")
+          .replacing(bytes: LoginShellWords.encoded(text), with: "(first stage)")
+      }
     }
   }
 }
@@ -34,12 +36,13 @@ extension Router {
     of method: some ConnectionMethod, _ authenticate: Authenticator?
   ) async throws -> Launch {
     if let command = method as? any CommandConnection {
-      let (stage, image) = try await firstStage(command.options, name: command.defaultName)
+      let (stage, image) = try await firstStage(command.options, name: command.defaultName, reach: command.reach)
       let boot = (command.isReadByShell ? ["exec"] : []) + stage.arguments
       return Launch(plan: try command.launchPlan(boot: boot), firstStage: (stage, image), authenticate: authenticate)
     }
     if let setns = method as? SetnsConnection {
-      let (stage, image) = try await firstStage(setns.options, name: setns.contextName(processID: 0))
+      let (stage, image) = try await firstStage(
+        setns.options, name: setns.contextName(processID: 0), reach: .machine)
       let leader = try await leader(of: setns)
       let plan = setns.launchPlan(boot: stage.arguments, leader: leader)
       return Launch(plan: plan, firstStage: (stage, image), authenticate: nil)
@@ -48,7 +51,7 @@ extension Router {
   }
 
   private nonisolated func firstStage(
-    _ options: ConnectionOptions, name: String
+    _ options: ConnectionOptions, name: String, reach: ConnectionReach
   ) async throws -> (FirstStage, ProgramImage) {
     let image = options.image ?? .own
     let cache = options.cache ?? configuration.cache
@@ -56,7 +59,8 @@ extension Router {
     do throws(ProgramImageError) {
       let digests = cache == .none ? [:] : try await image.digests()
       let stage = FirstStage(
-        name: remoteName, cache: cache, digests: digests, requiredFiles: try await image.requiredFiles())
+        name: remoteName, cache: cache, digests: digests, requiredFiles: try await image.requiredFiles(),
+        ownFile: reach == .account && image == .own ? OwnFile.current() : nil, isNear: reach != .network)
       return (stage, image)
     } catch {
       throw ConnectionError.failed(name, "\(error)")

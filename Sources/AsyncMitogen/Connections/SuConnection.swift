@@ -58,6 +58,9 @@ public struct SuConnection: CommandConnection {
   /// A terminal for all: some read the password from their input, some from the terminal.
   public var streams: ChildStreams { .terminal }
 
+  /// Another account of this machine.
+  public var reach: ConnectionReach { .account }
+
   /// `su user -c 'word word …'`, quoted for any shell; Mitogen's own quoting loses words with `;` and `!`.
   public func commandLine(boot: [String]) throws -> [String] { [suPath, username, "-c", ShellQuoting.join(boot)] }
 }

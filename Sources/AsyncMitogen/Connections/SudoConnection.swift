@@ -74,6 +74,9 @@ public struct SudoConnection: CommandConnection {
   /// A terminal for errors and passwords.
   public var streams: ChildStreams { .hybridTerminal }
 
+  /// Another account of this machine.
+  public var reach: ConnectionReach { .account }
+
   /// `sudo -p mitogen-sudo-prompt: -u user … -- word word …`; for a log-in shell, the words are written otherwise.
   public func commandLine(boot: [String]) throws -> [String] {
     let parsed = try SudoArguments(parsing: sudoArguments)

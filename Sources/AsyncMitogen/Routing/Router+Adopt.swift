@@ -103,12 +103,12 @@ extension Router {
 
   /// Sends the program that fits a machine; read and compressed where that delays nobody.
   private func sendImage(for facts: TargetFacts, _ link: LinkIdentifier, _ start: ChildStart) {
-    guard let image = start.firstStage?.image, let name = children[link]?.name else { return }
+    guard let (stage, image) = start.firstStage, let name = children[link]?.name else { return }
     let loop = loop
     Task.detached { [weak self] in
       let result: Result<ImagePayload, any Error>
       do {
-        result = .success(try await image.prepared(for: facts.platform).payload(for: facts))
+        result = .success(try await image.prepared(for: facts.platform).payload(for: facts, isNear: stage.isNear))
       } catch {
         result = .failure(error)
       }

@@ -43,6 +43,41 @@ struct FirstStageCacheTests {
     #expect(try run(.user, environment: ["HOME": ""]).facts?.isCached == false)
   }
 
+  @Test func `what was checked and sealed is not read again, and what was written since is`() throws {
+    let directory = try place.directory("cache")
+    let cache = ImageCache.directory(directory)
+    _ = try run(cache)
+    let path = directory + "/" + image.digest
+    let manager = FileManager.default
+    #expect(try manager.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o500)
+    // Without a program for digests nothing could be checked.
+    let tools = try place.directory("tools")
+    for tool in ["sh", "ls", "mkdir", "id", "uname"] {
+      let found = try ShellCommand("command -v \(tool)").output.trimmingCharacters(in: .newlines)
+      try manager.createSymbolicLink(atPath: tools + "/" + tool, withDestinationPath: found)
+    }
+    #expect(try run(cache, environment: ["PATH": tools]).facts?.isCached == true)
+    // Who writes to it has to break the seal first.
+    try manager.setAttributes([.posixPermissions: 0o700], ofItemAtPath: path)
+    #expect(try run(cache).facts?.isCached == true)
+    try manager.setAttributes([.posixPermissions: 0o700], ofItemAtPath: path)
+    let handle = try #require(FileHandle(forWritingAtPath: path))
+    try handle.seek(toOffset: 50_000)
+    try handle.write(contentsOf: [1, 2, 3])
+    try handle.close()
+    #expect(try run(cache).facts?.isCached == false)
+    #expect(try run(cache).facts?.isCached == true)
+  }
+
+  @Test func `what the system refuses to execute is sent anew the next time`() throws {
+    let cache = ImageCache.directory(try place.directory("cache"))
+    try place.write([0x7f, 0x45, 0x4c, 0x46, 0, 0, 0, 0], "cache/" + image.digest, mode: 0o500)
+    let stage = FirstStage(name: "x", cache: cache, digests: [HostPlatform.name: image.digest])
+    let failed = try FirstStageRun.finished(["sh"], stage, image.payload(compressed: true), place: place)
+    #expect(failed.facts?.isCached == true && failed.report["rest"] == nil)
+    #expect(try run(cache).facts?.isCached == false)
+  }
+
   @Test func `what others may write, or has another content, is not run`() throws {
     let directory = try place.directory("cache")
     let cache = ImageCache.directory(directory)

@@ -31,7 +31,8 @@ extension `Contexts over real programs` {
       #expect(try ThreeHosts.controllerProcesses() == "")
     }
 
-    @Test(arguments: Fault.allCases) func `a host that dies takes what is beyond it along`(_ fault: Fault) async throws {
+    @Test(arguments: Fault.allCases) func `a host that dies takes what is beyond it along`(_ fault: Fault) async throws
+    {
       try await withRouter { router in
         let way = try await ThreeHosts.way(router)
         let calls = [way.second, way.third].map { context in
@@ -47,7 +48,8 @@ extension `Contexts over real programs` {
           let error = await #expect(throws: (any Error).self) { try await call.value }
           let text = error.map { "\($0)" } ?? ""
           #expect(text.contains(hop), "\(text)")
-          #expect(context.id != way.third.id || text.contains("its way led through context \(way.second.id)"), "\(text)")
+          #expect(
+            context.id != way.third.id || text.contains("its way led through context \(way.second.id)"), "\(text)")
         }
         print("fault \(fault): calls failed after \(ContinuousClock.now - start)")
         #expect(ContinuousClock.now - start < .seconds(2))

@@ -27,12 +27,14 @@ final class PreparedImage: Sendable {
   ///
   /// Compressed ones are kept for the next child. An unoptimised build takes longer to compress than most networks take
   /// to carry the file, so there is no compression in it.
-  func payload(for facts: TargetFacts) async throws(ProgramImageError) -> ImagePayload {
+  ///
+  /// - Parameter isNear: Whether the link is as fast as memory, so that to unpack would take longer.
+  func payload(for facts: TargetFacts, isNear: Bool) async throws(ProgramImageError) -> ImagePayload {
     try details.check(against: facts)
     #if DEBUG
       let compressed = false
     #else
-      let compressed = facts.hasGzip
+      let compressed = facts.hasGzip && !isNear
     #endif
     return try await payload(compressed: compressed)
   }

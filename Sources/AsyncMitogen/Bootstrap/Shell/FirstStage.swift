@@ -15,13 +15,21 @@ struct FirstStage: Sendable, Hashable {
   /// Files without which the image cannot start, such as the loader of a dynamic one.
   let requiredFiles: [String]
 
+  /// The file that runs here, if that can be executed over there just as well.
+  let ownFile: OwnFile?
+
+  /// Whether the image is sent as it is: the link is as fast as memory.
+  let isNear: Bool
+
   /// Makes a first stage.
   ///
   /// - Parameter token: Letters and digits that no other connection has; nil for random ones.
   init(
     name: String, cache: ImageCache = .none, digests: [String: String] = [:], requiredFiles: [String] = [],
-    token: String? = nil
+    ownFile: OwnFile? = nil, isNear: Bool = false, token: String? = nil
   ) {
+    self.ownFile = ownFile
+    self.isNear = isNear
     self.token = token ?? FirstStage.randomToken()
     self.name = FirstStage.plain(name)
     self.cache = cache
@@ -31,7 +39,9 @@ struct FirstStage: Sendable, Hashable {
 
   /// The command, for a program that takes arguments: sudo, docker, …
   var arguments: [String] {
-    ["sh", "-c", FirstStage.text, "sh", token, name, cacheArgument]
+    let words =
+      ownFile.map { [FirstStage.ownFileText + FirstStage.text, "sh", $0.argument] } ?? [FirstStage.text, "sh"]
+    return ["sh", "-c"] + words + [token, name, cacheArgument]
       + digests.map { "\($0.key)=\($0.value)" }.sorted() + requiredFiles
   }
 
