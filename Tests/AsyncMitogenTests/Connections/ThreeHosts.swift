@@ -74,7 +74,7 @@ enum ThreeHosts {
   static func leftovers(except besides: (String) -> Bool = { _ in false }) throws -> [String] {
     let processes = try (1...3).flatMap { host in try self.processes(on: host).map { "host \(host): \($0)" } }
     return processes.filter { !besides($0) }
-      + (try ConnectFixtures.leftFiles()).split(separator: "\n").map(String.init)
+      + (try ConnectFixtures.files()).split(separator: "\n").map(String.init)
   }
 
   /// Waits until nothing is left; how long that took.
