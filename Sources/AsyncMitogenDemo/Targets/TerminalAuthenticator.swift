@@ -38,7 +38,9 @@ actor TerminalAuthenticator {
   }
 
   private static func plain(_ text: String) -> String {
-    String(String.UnicodeScalarView(text.unicodeScalars.prefix(500).filter { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) }))
+    String(
+      String.UnicodeScalarView(
+        text.unicodeScalars.prefix(500).filter { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) }))
   }
 }
 

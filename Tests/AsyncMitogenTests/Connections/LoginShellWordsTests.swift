@@ -3,13 +3,16 @@ import Testing
 @testable import AsyncMitogen
 
 @Suite struct LoginShellWordsTests {
-  private static let boot = ["printf", "%s|", "a $HOME $(id)", "it's", "`x` \"y\" \\044", "a\nb", "50%", "wow!", "é", ""]
+  private static let boot = [
+    "printf", "%s|", "a $HOME $(id)", "it's", "`x` \"y\" \\044", "a\nb", "50%", "wow!", "é", "",
+  ]
 
   /// As sudo does it for `-i`.
   private static func escaped(_ words: [String]) -> String {
     words.map { word in
       word.unicodeScalars.reduce(into: "") { text, scalar in
-        let isPlain = "_-$".unicodeScalars.contains(scalar) || scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)
+        let isPlain =
+          "_-$".unicodeScalars.contains(scalar) || scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)
         text += (isPlain ? "" : "\\") + String(scalar)
       }
     }.joined(separator: " ")

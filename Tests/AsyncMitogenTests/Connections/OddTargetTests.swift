@@ -87,7 +87,8 @@ extension `Contexts over real programs` {
         let context = try await router.connect(OddConnection(readOnly + "; cd /", ["HOME=/root"]))
         #expect(try await context.call { unsafe access("/tmp", W_OK) } == -1)
         let error = await #expect(throws: ConnectionError.self) {
-          try await router.connect(OddConnection(readOnly + "; mount -o remount,ro,bind /dev/shm; cd /", ["HOME=/root"]))
+          try await router.connect(
+            OddConnection(readOnly + "; mount -o remount,ro,bind /dev/shm; cd /", ["HOME=/root"]))
         }
         let detail = "unwritable:/dev/shm unwritable:/tmp unwritable:/var/tmp unwritable:/root unwritable:/"
         #expect(error?.cause?.detail == detail, "\(error.map { "\($0)" } ?? "")")

@@ -28,7 +28,8 @@ struct OddConnection: CommandConnection {
 
   /// Every directory that the first stage tries but one mounted so that it does not do.
   static func mounting(_ places: [(place: String, options: String)]) -> String {
-    places.map { "mount -t tmpfs -o \($0.options) none \($0.place) || exit 9" }.joined(separator: "\n") + "\ncd /dev/shm"
+    places.map { "mount -t tmpfs -o \($0.options) none \($0.place) || exit 9" }.joined(separator: "\n")
+      + "\ncd /dev/shm"
   }
 }
 

@@ -51,7 +51,8 @@ enum ThreeHosts {
 
   /// What runs on a host beside its sshd: identifier, short name and command line of each.
   static func processes(on host: Int) throws -> [String] {
-    guard let first = try ShellCommand("cat /proc/\(daemon(of: host))/task/*/children").output.split(separator: " ").first
+    guard
+      let first = try ShellCommand("cat /proc/\(daemon(of: host))/task/*/children").output.split(separator: " ").first
     else { return [] }
     let list = try ShellCommand("nsenter -t \(first) -p -m ps -eo pid=,comm=,args=").output.split(separator: "\n")
     return list.map { $0.drop { $0 == " " } }.filter { line in
@@ -67,7 +68,9 @@ enum ThreeHosts {
 
   /// What runs on host 0.
   static func controllerProcesses() throws -> String {
-    try ShellCommand("for p in $(ip netns pids \(bed["NETNS_CONTROLLER"])); do tr '\\0' ' ' < /proc/$p/cmdline; done").output
+    try ShellCommand(
+      "for p in $(ip netns pids \(bed["NETNS_CONTROLLER"])); do tr '\\0' ' ' < /proc/$p/cmdline && echo; done 2>/dev/null"
+    ).output
   }
 
   /// What is left on the hosts, in a namespace or on disk; nothing if all is well.
@@ -89,6 +92,15 @@ enum ThreeHosts {
       await Task.yield()
     }
     return ContinuousClock.now - start
+  }
+
+  /// Waits until nothing runs on host 0 any more: a process that has been reaped may be listed for a moment.
+  static func waitForController(sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    let deadline = ContinuousClock.now + .seconds(2)
+    while case let left = try controllerProcesses(), !left.isEmpty {
+      try #require(ContinuousClock.now < deadline, "\(left)", sourceLocation: sourceLocation)
+      await Task.yield()
+    }
   }
 
   /// The process that all of a host hangs on: when it is killed, so is everything there.

@@ -4,7 +4,9 @@ import Testing
 @testable import AsyncMitogenDemo
 
 @Suite struct TerminalAuthenticatorTests {
-  private static func prompt(_ kind: AuthenticationRequest.Kind, _ text: String = "x", attempt: Int = 1) throws -> String {
+  private static func prompt(_ kind: AuthenticationRequest.Kind, _ text: String = "x", attempt: Int = 1) throws
+    -> String
+  {
     let hop = try TargetSpec(parsing: "ssh:me@web?interactive=true&password=secret").hops[0]
     #expect(hop.isInteractive)
     let request = AuthenticationRequest(method: "ssh", kind: kind, prompt: text, attempt: attempt)
