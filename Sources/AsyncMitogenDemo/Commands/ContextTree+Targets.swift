@@ -8,12 +8,16 @@ extension ContextTree {
   static func connect(
     _ specs: [TargetSpec], _ options: TargetOptions, on router: Router, progress: ProgressLine
   ) async throws -> ContextTree {
+    let person = TerminalAuthenticator()
     let connector = TargetConnector<Context>(timeout: options.timeout) { hop, from, limit in
       let method = try hop.connectionMethod(timeout: limit)
-      guard let limit, hop.options["connect_timeout"] == nil else { return try await router.connect(method, via: from) }
+      let authenticate = hop.isInteractive ? person.authenticator(at: hop) : nil
+      guard let limit, hop.options["connect_timeout"] == nil else {
+        return try await router.connect(method, via: from, authenticate: authenticate)
+      }
       // Where the context in between does not answer, nobody else would notice.
       return try await Deadline.run(within: limit + grace, "hop '\(hop)'") {
-        try await router.connect(method, via: from)
+        try await router.connect(method, via: from, authenticate: authenticate)
       }
     }
     let parallel = options.parallel == 0 ? specs.count : options.parallel

@@ -32,7 +32,7 @@ struct TargetOptions: Equatable, Sendable {
     }
     if !sources.isEmpty, specs.isEmpty { throw UsageError("there are no targets: the inventory is empty") }
     if asksPassword, specs.contains(where: \.lacksPassword) {
-      let password = try TerminalQuestion.secret("Password for all targets: ")
+      let password = try TerminalQuestion.secret("Password for all targets: ", for: "--password-prompt")
       specs = specs.map { $0.addingPassword(password) }
     }
     var seen: Set<TargetSpec> = []

@@ -24,6 +24,19 @@ extension `Contexts over real programs` {
     }
 
     @Test(.enabled(if: bed.has("SUDO"), "\(bed.reason("SUDO"))"))
+    func `standard streams as another user`() async throws {
+      try await withRouter { router in
+        let from = try await ConnectFixtures.become("SUDO_NOPASSWD_USER", router)
+        let root = try await router.sudo(via: from)
+        #expect(try await root.call { getuid() } == 0)
+        #expect(try await root.call { StandardDescriptors.inputIsEmpty() })
+        #expect(try await root.call { StandardDescriptors.areBlocking() })
+        #expect(try await root.call { StandardDescriptors.write(1 << 20) } == 1 << 20)
+        #expect(try await root.call { StandardDescriptors.inherited() }.isEmpty)
+      }
+    }
+
+    @Test(.enabled(if: bed.has("SUDO"), "\(bed.reason("SUDO"))"))
     func `sudo says no`() async throws {
       try await withRouter { router in
         let from = try await ConnectFixtures.become("SUDO_PASSWORD_USER", router)
@@ -103,7 +116,7 @@ extension `Contexts over real programs` {
         // Over the first link the program went once: each of the others had it from the one before.
         #expect(contexts.count == 1)
       }
-      #expect(try ConnectFixtures.leftFiles() == "")
+      #expect(try await ConnectFixtures.leftFiles() == "")
     }
   }
 }

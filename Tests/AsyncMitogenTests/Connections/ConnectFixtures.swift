@@ -32,8 +32,18 @@ enum ConnectFixtures {
     try await context.call { unsafe getpwuid(getuid()).map { unsafe String(cString: $0.pointee.pw_name) } ?? "" }
   }
 
-  /// What is left of the first stage on disk.
-  static func leftFiles() throws -> String {
+  /// What is left of the first stage on disk. Those of other tests may be at work, and are gone soon.
+  static func leftFiles() async throws -> String {
+    let deadline = ContinuousClock.now + .seconds(5)
+    while case let files = try files(), !files.isEmpty {
+      guard ContinuousClock.now < deadline else { return files }
+      await Task.yield()
+    }
+    return ""
+  }
+
+  /// What there is of first stages on disk.
+  static func files() throws -> String {
     try ShellCommand("ls -d /tmp/.mitogen.* /dev/shm/.mitogen.* /var/tmp/.mitogen.* 2>/dev/null || true").output
   }
 }

@@ -16,7 +16,7 @@ extension `Contexts over real programs` {
         return try await context.call { getpid() }
       }
       #expect(kill(process, 0) == -1)
-      #expect(try ConnectFixtures.leftFiles() == "")
+      #expect(try await ConnectFixtures.leftFiles() == "")
     }
 
     @Test func `a password, a passphrase, a question`() async throws {
@@ -138,7 +138,7 @@ extension `Contexts over real programs` {
         }
       }
       #expect(cache.entries == 1)
-      #expect(try ConnectFixtures.leftFiles() == "")
+      #expect(try await ConnectFixtures.leftFiles() == "")
     }
 
     @Test func `a killed ssh ends its context, and all below it`() async throws {

@@ -28,7 +28,7 @@ extension `Contexts over real programs` {
         let mask = try await router.connect(Self.ssh(user)).call { Own.mask }
         #expect(mask == (user == "ODD_BANNER_USER" ? 0o077 : 0o022))
       }
-      #expect(try ConnectFixtures.leftFiles() == "")
+      #expect(try await ConnectFixtures.leftFiles() == "")
     }
 
     @Test func `an account that may not log in is told by what it says`() async throws {
@@ -47,7 +47,7 @@ extension `Contexts over real programs` {
         let sudo = try await router.sudo(username: user)
         #expect(try await sudo.call { Own.account } == user)
       }
-      #expect(try ConnectFixtures.leftFiles() == "")
+      #expect(try await ConnectFixtures.leftFiles() == "")
     }
 
     @Test func `no home, a mask, a directory that is gone`() async throws {
@@ -58,7 +58,7 @@ extension `Contexts over real programs` {
         #expect(try await context.call { Own.mask } == 0o077)
         #expect(try await context.call { Own.directory } == "/")
       }
-      #expect(try ConnectFixtures.leftFiles() == "")
+      #expect(try await ConnectFixtures.leftFiles() == "")
     }
 
     @Test func `where no programs may be, and where there is no room, it goes elsewhere or says so`() async throws {
@@ -78,7 +78,7 @@ extension `Contexts over real programs` {
         #expect(error?.cause?.detail == "noexec:/dev/shm full:/tmp unwritable:/var/tmp noexec:/dev/shm")
         #expect(error?.description.contains("make room, or set XDG_RUNTIME_DIR to one") == true)
       }
-      #expect(try ConnectFixtures.leftFiles() == "")
+      #expect(try await ConnectFixtures.leftFiles() == "")
     }
 
     @Test func `a root that is read only needs one place that is not`() async throws {
@@ -112,7 +112,7 @@ extension `Contexts over real programs` {
           #expect(try await router.local(via: context).call { 1 } == 1)
         }
       }
-      #expect(try ConnectFixtures.leftFiles() == "")
+      #expect(try await ConnectFixtures.leftFiles() == "")
     }
 
     @Test(.enabled(if: bed.has("DROPBEAR"), "\(bed.reason("DROPBEAR"))"), arguments: [false, true])
@@ -127,7 +127,7 @@ extension `Contexts over real programs` {
         return try await context.call { getpid() }
       }
       #expect(kill(process, 0) == -1)
-      #expect(try ConnectFixtures.leftFiles() == "")
+      #expect(try await ConnectFixtures.leftFiles() == "")
     }
 
     @Test(arguments: [false, true]) func `a link that dies in the middle of the program leaves nothing`(
@@ -144,7 +144,7 @@ extension `Contexts over real programs` {
         #expect(error?.status == .signalled(number: SIGKILL), "\(error.map { "\($0)" } ?? "")")
       }
       // The shell over there is told by sshd.
-      try await eventually("nothing is left") { (try? ConnectFixtures.leftFiles()) == "" && cache.entries == 0 }
+      try await eventually("nothing is left") { (try? ConnectFixtures.files()) == "" && cache.entries == 0 }
     }
   }
 }

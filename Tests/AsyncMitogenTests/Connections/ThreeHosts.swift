@@ -68,15 +68,16 @@ enum ThreeHosts {
 
   /// What runs on host 0.
   static func controllerProcesses() throws -> String {
-    try ShellCommand("for p in $(ip netns pids \(bed["NETNS_CONTROLLER"])); do tr '\\0' ' ' < /proc/$p/cmdline; done")
-      .output
+    try ShellCommand(
+      "for p in $(ip netns pids \(bed["NETNS_CONTROLLER"])); do tr '\\0' ' ' < /proc/$p/cmdline && echo; done 2>/dev/null"
+    ).output
   }
 
   /// What is left on the hosts, in a namespace or on disk; nothing if all is well.
   static func leftovers(except besides: (String) -> Bool = { _ in false }) throws -> [String] {
     let processes = try (1...3).flatMap { host in try self.processes(on: host).map { "host \(host): \($0)" } }
     return processes.filter { !besides($0) }
-      + (try ConnectFixtures.leftFiles()).split(separator: "\n").map(String.init)
+      + (try ConnectFixtures.files()).split(separator: "\n").map(String.init)
   }
 
   /// Waits until nothing is left; how long that took.
@@ -91,6 +92,15 @@ enum ThreeHosts {
       await Task.yield()
     }
     return ContinuousClock.now - start
+  }
+
+  /// Waits until nothing runs on host 0 any more: a process that has been reaped may be listed for a moment.
+  static func waitForController(sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    let deadline = ContinuousClock.now + .seconds(2)
+    while case let left = try controllerProcesses(), !left.isEmpty {
+      try #require(ContinuousClock.now < deadline, "\(left)", sourceLocation: sourceLocation)
+      await Task.yield()
+    }
   }
 
   /// The process that all of a host hangs on: when it is killed, so is everything there.

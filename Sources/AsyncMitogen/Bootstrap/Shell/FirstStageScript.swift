@@ -27,11 +27,11 @@ extension FirstStage {
     // Whatever ends the script ends here: nothing stays, and one line says why. A successful exec does not come by.
     #"z(){ u;echo;echo "MITO$K fail $e";};"#,
     #"trap z 0;trap "e=killed;exit 1" 1 2 13 15;"#,
-    #"q cd "$PWD"||cd /;"#,
+    #"[ -x "$PWD/." ]||cd /;"#,
     // Whether a file or directory is ours or root's, and nobody else may write to it.
     #"o(){ set -- $(q ls -nd "$1");P=$1;case $1/$3 in ?????-??-*/0|?????-??-*/$U)return;esac;return 1;};"#,
     // Whether standard input has the digest: tools print more behind it, and nothing at all is no digest.
-    "h(){ case $($s) in $d?*)return;esac;return 1;};",
+    "h(){ case $($s) in $d?*)return 0;esac;return 1;};",
     "U=$(id -u) M=$(uname -sm) s= g=;",
     // A tool is one that knows the digest of nothing.
     #"for c in sha256sum "busybox sha256sum" "openssl dgst -sha256 -r";do "#,
@@ -73,7 +73,7 @@ extension FirstStage {
     #"e=nodigest;[ "$s" ]||exit;e=digest;h <&3||exit;"#,
     "case $p in /proc/*);;*)exec 3<&-;",
     // Sealed once it is on the disk, where that can be waited for: a crash could otherwise leave another content.
-    #"if [ "$b" = "$C" ];then q dd of="$x" conv=notrunc,fsync </dev/null&&chmod 500 "$x";mv -f "$x" "$C/$d"&&p=$C/$d;u;"#,
+    #"if [ "$b" = "$C" ];then q dd of="$x" conv=notrunc,fsync</dev/null&&chmod 500 "$x";mv -f "$x" "$C/$d"&&p=$C/$d;u;"#,
     #"else (sleep 9;u)</dev/null >/dev/null 2>&1& fi;esac;"#,
     "fi;",
     #"e=exec;export ASYNC_MITOGEN_CHILD=1;exec "$p" "mitogen:$N""#,
