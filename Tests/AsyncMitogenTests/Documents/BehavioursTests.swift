@@ -25,4 +25,20 @@ struct BehavioursTests {
     }
     #expect(count > 200)
   }
+
+  @Test func `no line is left out of a section`() throws {
+    let table = try #require(Facts.read(Place.package + "/Tests/Behaviours.md"))
+    var last: [Int: Int] = [:]
+    for line in table.split(separator: "\n") where line.hasPrefix("| ") {
+      let id = line.dropFirst(2).prefix { $0 != " " }.split(separator: ".")
+      guard id.count == 2, let section = Int(id[0]) else { continue }
+      // `1`, `1-2`, `1a`, `1a-c` or `1a-2b`.
+      let numbers = id[1].split(separator: "-").compactMap { Int($0.prefix(while: \.isNumber)) }
+      let first = try #require(numbers.first, "\(line)")
+      let before = last[section] ?? 0
+      #expect(first == before || first == before + 1, "\(line)")
+      last[section] = numbers.last
+    }
+    #expect(last.count > 40)
+  }
 }
