@@ -113,15 +113,17 @@ import Testing
   private static func connect(
     _ router: Router, _ program: String, _ path: String, _ via: Context?
   ) async throws -> Context {
-    switch program {
-    case "docker": try await router.docker(container: "none", dockerPath: path, via: via)
-    case "podman": try await router.podman(container: "none", podmanPath: path, via: via)
-    case "buildah": try await router.buildah(container: "none", buildahPath: path, via: via)
-    case "jexec": try await router.jail(container: "none", jexecPath: path, via: via)
-    case "kubectl": try await router.kubectl(pod: "none", kubectlPath: path, via: via)
-    case "lxc-attach": try await router.lxc(container: "none", lxcAttachPath: path, via: via)
-    case "lxc": try await router.lxd(container: "none", lxcPath: path, via: via)
-    default: try await router.incus(container: "none", incusPath: path, via: via)
+    // What would be sent: every context that starts others would read all of this program.
+    let small = ProgramImage.file("/bin/sh")
+    return switch program {
+    case "docker": try await router.docker(container: "none", dockerPath: path, image: small, via: via)
+    case "podman": try await router.podman(container: "none", podmanPath: path, image: small, via: via)
+    case "buildah": try await router.buildah(container: "none", buildahPath: path, image: small, via: via)
+    case "jexec": try await router.jail(container: "none", jexecPath: path, image: small, via: via)
+    case "kubectl": try await router.kubectl(pod: "none", kubectlPath: path, image: small, via: via)
+    case "lxc-attach": try await router.lxc(container: "none", lxcAttachPath: path, image: small, via: via)
+    case "lxc": try await router.lxd(container: "none", lxcPath: path, image: small, via: via)
+    default: try await router.incus(container: "none", incusPath: path, image: small, via: via)
     }
   }
 
@@ -133,11 +135,13 @@ import Testing
   @Test func `a program that ends without a word`() async throws {
     try await withRouter { router in
       let lxc = await #expect(throws: ConnectionError.self) {
-        try await router.lxc(container: "c", lxcAttachPath: "true")
+        try await router.lxc(container: "c", lxcAttachPath: "true", image: .file("/bin/sh"))
       }
-      let lxd = await #expect(throws: ConnectionError.self) { try await router.lxd(container: "c", lxcPath: "true") }
+      let lxd = await #expect(throws: ConnectionError.self) {
+        try await router.lxd(container: "c", lxcPath: "true", image: .file("/bin/sh"))
+      }
       let incus = await #expect(throws: ConnectionError.self) {
-        try await router.incus(container: "c", incusPath: "true")
+        try await router.incus(container: "c", incusPath: "true", image: .file("/bin/sh"))
       }
       for (error, program) in [(lxc, "LXC"), (lxd, "LXC"), (incus, "Incus")] {
         #expect(error?.hint == Self.hint(program) && error?.status == .exited(code: 0))

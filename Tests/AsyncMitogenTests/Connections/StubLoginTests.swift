@@ -16,6 +16,8 @@ import Testing
     #expect(seen == user, sourceLocation: line)
   }
 
+  /// What would be sent: every context that starts others would read all of this program.
+  private static let small = ProgramImage.file("/bin/sh")
   private static let sudo = ["-p", "mitogen-sudo-prompt:", "-u"]
 
   @Test func `sudo, with each way of asking`() async throws {
@@ -47,21 +49,23 @@ import Testing
       for mode in ["", "rs"] {
         let stub = try StubProgram("sudo", ["STUB_PASSWORD": "secret", "STUB_MODE": mode])
         await #expect(throws: PasswordError("sudo password is required")) {
-          try await router.sudo(sudoPath: stub.path, via: via)
+          try await router.sudo(sudoPath: stub.path, image: Self.small, via: via)
         }
         await #expect(throws: PasswordError("sudo password is incorrect")) {
-          try await router.sudo(password: "wrong", sudoPath: stub.path, via: via)
+          try await router.sudo(password: "wrong", sudoPath: stub.path, image: Self.small, via: via)
         }
         // Whoever is asked may err, as often as sudo asks.
         await #expect(throws: PasswordError("sudo password is incorrect")) {
-          try await router.sudo(sudoPath: stub.path, via: via) { _ in "wrong" }
+          try await router.sudo(sudoPath: stub.path, image: Self.small, via: via) { _ in "wrong" }
         }
       }
       let denied = try StubProgram("sudo", ["STUB_MODE": "denied"])
-      let error = await #expect(throws: ConnectionError.self) { try await router.sudo(sudoPath: denied.path, via: via) }
+      let error = await #expect(throws: ConnectionError.self) {
+        try await router.sudo(sudoPath: denied.path, image: Self.small, via: via)
+      }
       #expect(error?.lines == ["me is not in the sudoers file."] && error?.status == .exited(code: 1))
       await #expect(throws: StreamError("sudo: no such option: --foo")) {
-        try await router.sudo(sudoPath: denied.path, sudoArguments: ["--foo"])
+        try await router.sudo(sudoPath: denied.path, sudoArguments: ["--foo"], image: Self.small)
       }
     }
   }
@@ -76,25 +80,28 @@ import Testing
         var message = ""
         for tenths in [8, 30, 120, 500] where !message.contains("it waits") {
           let silent = await #expect(throws: ConnectionError.self) {
-            try await router.sudo(sudoPath: stub.path, connectTimeout: .milliseconds(100 * tenths), via: via)
+            try await router.sudo(
+              sudoPath: stub.path, connectTimeout: .milliseconds(100 * tenths), image: Self.small, via: via)
           }
           message = silent?.message ?? ""
         }
         #expect(message.hasPrefix("did not come up within "))
         #expect(message.hasSuffix(#": it waits for an answer to "Enter the magic word:""#))
         let wrong = await #expect(throws: ConnectionError.self) {
-          try await router.sudo(sudoPath: stub.path, via: via) { _ in "abracadabra" }
+          try await router.sudo(sudoPath: stub.path, image: Self.small, via: via) { _ in "abracadabra" }
         }
         #expect(wrong?.lines.last == "sudo: no such word")
-        let context = try await router.sudo(sudoPath: stub.path, cache: .directory(cache.path), via: via) { request in
-          #expect(request.kind == .other && request.prompt == "Enter the magic word:" && request.attempt == 1)
-          return "please"
-        }
-        #expect(try await context.call { 1 } == 1)
         await #expect(throws: PasswordError("nobody knows")) {
-          try await router.sudo(sudoPath: stub.path, via: via) { _ in throw PasswordError("nobody knows") }
+          try await router.sudo(sudoPath: stub.path, image: Self.small, via: via) { _ in
+            throw PasswordError("nobody knows")
+          }
         }
       }
+      let context = try await router.sudo(sudoPath: stub.path, cache: .directory(cache.path)) { request in
+        #expect(request.kind == .other && request.prompt == "Enter the magic word:" && request.attempt == 1)
+        return "please"
+      }
+      #expect(try await context.call { 1 } == 1)
     }
   }
 
@@ -173,23 +180,23 @@ import Testing
       for mode in ["classic", "75"] {
         let stub = try StubProgram("ssh", ["STUB_MODE": mode])
         await #expect(throws: PasswordError("SSH password was requested, but none specified")) {
-          try await router.ssh(hostname: "h", sshPath: stub.path, via: via)
+          try await router.ssh(hostname: "h", sshPath: stub.path, image: Self.small, via: via)
         }
         await #expect(throws: PasswordError("SSH authentication is incorrect")) {
-          try await router.ssh(hostname: "h", password: "secret", sshPath: stub.path, via: via)
+          try await router.ssh(hostname: "h", password: "secret", sshPath: stub.path, image: Self.small, via: via)
         }
       }
       let asking = try StubProgram("ssh", ["STUB_PASSWORD": "secret"])
       await #expect(throws: PasswordError("SSH password was requested, but none specified")) {
-        try await router.ssh(hostname: "h", sshPath: asking.path, via: via)
+        try await router.ssh(hostname: "h", sshPath: asking.path, image: Self.small, via: via)
       }
       await #expect(throws: PasswordError("SSH password is incorrect")) {
-        try await router.ssh(hostname: "h", password: "wrong", sshPath: asking.path, via: via)
+        try await router.ssh(hostname: "h", password: "wrong", sshPath: asking.path, image: Self.small, via: via)
       }
       let unknown = try StubProgram("ssh", ["STUB_MODE": "ask"])
       for password in [nil, "secret"] as [Secret?] {
         let error = await #expect(throws: HostKeyError.self) {
-          try await router.ssh(hostname: "h", password: password, sshPath: unknown.path, via: via)
+          try await router.ssh(hostname: "h", password: password, sshPath: unknown.path, image: Self.small, via: via)
         }
         #expect(error?.message.hasPrefix("Host key checking is enabled, and SSH reported an unrecognized") == true)
       }
