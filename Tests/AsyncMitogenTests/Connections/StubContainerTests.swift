@@ -152,7 +152,7 @@ import Testing
 
   // MARK: namespaces
 
-  @Test(.enabled(if: geteuid() == 0 && ShellCommand.finds("unshare"), "needs root, and unshare in PATH"))
+  @Test(.enabled(if: Namespaces.areAllowed, "needs root, and unshare and hostname in PATH"))
   func `a context in another's namespaces`() async throws {
     let inside = try Namespaces()
     let cache = TestCache()
@@ -199,6 +199,9 @@ private final class Namespaces: Sendable {
   }
 
   deinit { kill(leader, SIGKILL) }
+
+  static let areAllowed =
+    geteuid() == 0 && ShellCommand.finds("hostname") && (try? ShellCommand("unshare --uts true").status) == 0
 
   static func hostName() -> String {
     var buffer = [CChar](repeating: 0, count: 256)
