@@ -13,8 +13,8 @@ public struct PickleEncoder: Sendable {
 
   /// A pickle of `value`.
   ///
-  /// - Throws: `EncodingError` if it is nested deeper than 256, or if it has a text of more than 4 GiB or bytes of more
-  ///   than 2; and what `encode(to:)` methods throw.
+  /// - Throws: `EncodingError` if it is nested deeper than 256, or has text or bytes of more than 4 GiB in one piece; what
+  ///   `encode(to:)` methods throw.
   public func encode<Value: Encodable>(_ value: Value) throws -> [UInt8] {
     var writer = PickleWriter(lengthLimit: lengthLimit)
     writer.begin()

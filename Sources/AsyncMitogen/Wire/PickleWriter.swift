@@ -118,18 +118,21 @@ struct PickleWriter {
 
   /// - Throws: `EncodingError` if they are too long.
   mutating func byteString(_ content: [UInt8]) throws {
-    try PickleLimits.checkLength(content.count, .signed, lengthLimit)
+    try PickleLimits.checkLength(content.count, .unsigned, lengthLimit)
     if content.count < 256 {
       bytes.append(0x55)
       bytes.append(UInt8(truncatingIfNeeded: content.count))
     } else {
       // In one piece: large contents are the reason why there is this form.
       bytes.reserveCapacity(bytes.count + content.count + 6)
-      bytes.append(0x54)
+      bytes.append(PickleWriter.opcode(forBytes: content.count))
       littleEndian(content.count, count: 4)
     }
     bytes += content
   }
+
+  /// Python reads the length of its old strings as a number with a sign; that of bytes, which Python 3 has, without.
+  static func opcode(forBytes count: Int) -> UInt8 { count <= Int(Int32.max) ? 0x54 : 0x42 }
 
   // MARK: containers
 

@@ -16,6 +16,8 @@ import Testing
     #expect(seen == user, sourceLocation: line)
   }
 
+  /// What would be sent: every context that starts others would read all of this program.
+  private static let small = ProgramImage.file("/bin/sh")
   private static let sudo = ["-p", "mitogen-sudo-prompt:", "-u"]
 
   @Test func `sudo, with each way of asking`() async throws {
@@ -41,27 +43,65 @@ import Testing
     }
   }
 
-  @Test func `sudo says no`() async throws {
+  @Test(arguments: [false, true]) func `sudo says no`(_ isBelow: Bool) async throws {
     try await withRouter { router in
+      let via = isBelow ? try await router.local() : nil
       for mode in ["", "rs"] {
         let stub = try StubProgram("sudo", ["STUB_PASSWORD": "secret", "STUB_MODE": mode])
         await #expect(throws: PasswordError("sudo password is required")) {
-          try await router.sudo(sudoPath: stub.path)
+          try await router.sudo(sudoPath: stub.path, image: Self.small, via: via)
         }
         await #expect(throws: PasswordError("sudo password is incorrect")) {
-          try await router.sudo(password: "wrong", sudoPath: stub.path)
+          try await router.sudo(password: "wrong", sudoPath: stub.path, image: Self.small, via: via)
         }
         // Whoever is asked may err, as often as sudo asks.
         await #expect(throws: PasswordError("sudo password is incorrect")) {
-          try await router.sudo(sudoPath: stub.path) { _ in "wrong" }
+          try await router.sudo(sudoPath: stub.path, image: Self.small, via: via) { _ in "wrong" }
         }
       }
       let denied = try StubProgram("sudo", ["STUB_MODE": "denied"])
-      let error = await #expect(throws: ConnectionError.self) { try await router.sudo(sudoPath: denied.path) }
+      let error = await #expect(throws: ConnectionError.self) {
+        try await router.sudo(sudoPath: denied.path, image: Self.small, via: via)
+      }
       #expect(error?.lines == ["me is not in the sudoers file."] && error?.status == .exited(code: 1))
       await #expect(throws: StreamError("sudo: no such option: --foo")) {
-        try await router.sudo(sudoPath: denied.path, sudoArguments: ["--foo"])
+        try await router.sudo(sudoPath: denied.path, sudoArguments: ["--foo"], image: Self.small)
       }
+    }
+  }
+
+  @Test func `a question that nobody expects, here and below`() async throws {
+    let cache = TestCache()
+    let stub = try StubProgram("sudo", ["STUB_MODE": "question"])
+    try await withRouter { router in
+      let between = try await router.local()
+      for via in [nil, between] {
+        // However slow this machine is: the program is given more time until it has asked.
+        var message = ""
+        for tenths in [8, 30, 120, 500] where !message.contains("it waits") {
+          let silent = await #expect(throws: ConnectionError.self) {
+            try await router.sudo(
+              sudoPath: stub.path, connectTimeout: .milliseconds(100 * tenths), image: Self.small, via: via)
+          }
+          message = silent?.message ?? ""
+        }
+        #expect(message.hasPrefix("did not come up within "))
+        #expect(message.hasSuffix(#": it waits for an answer to "Enter the magic word:""#))
+        let wrong = await #expect(throws: ConnectionError.self) {
+          try await router.sudo(sudoPath: stub.path, image: Self.small, via: via) { _ in "abracadabra" }
+        }
+        #expect(wrong?.lines.last == "sudo: no such word")
+        await #expect(throws: PasswordError("nobody knows")) {
+          try await router.sudo(sudoPath: stub.path, image: Self.small, via: via) { _ in
+            throw PasswordError("nobody knows")
+          }
+        }
+      }
+      let context = try await router.sudo(sudoPath: stub.path, cache: .directory(cache.path)) { request in
+        #expect(request.kind == .other && request.prompt == "Enter the magic word:" && request.attempt == 1)
+        return "please"
+      }
+      #expect(try await context.call { 1 } == 1)
     }
   }
 
@@ -134,28 +174,29 @@ import Testing
     }
   }
 
-  @Test func `ssh says no`() async throws {
+  @Test(arguments: [false, true]) func `ssh says no`(_ isBelow: Bool) async throws {
     try await withRouter { router in
+      let via = isBelow ? try await router.local() : nil
       for mode in ["classic", "75"] {
         let stub = try StubProgram("ssh", ["STUB_MODE": mode])
         await #expect(throws: PasswordError("SSH password was requested, but none specified")) {
-          try await router.ssh(hostname: "h", sshPath: stub.path)
+          try await router.ssh(hostname: "h", sshPath: stub.path, image: Self.small, via: via)
         }
         await #expect(throws: PasswordError("SSH authentication is incorrect")) {
-          try await router.ssh(hostname: "h", password: "secret", sshPath: stub.path)
+          try await router.ssh(hostname: "h", password: "secret", sshPath: stub.path, image: Self.small, via: via)
         }
       }
       let asking = try StubProgram("ssh", ["STUB_PASSWORD": "secret"])
       await #expect(throws: PasswordError("SSH password was requested, but none specified")) {
-        try await router.ssh(hostname: "h", sshPath: asking.path)
+        try await router.ssh(hostname: "h", sshPath: asking.path, image: Self.small, via: via)
       }
       await #expect(throws: PasswordError("SSH password is incorrect")) {
-        try await router.ssh(hostname: "h", password: "wrong", sshPath: asking.path)
+        try await router.ssh(hostname: "h", password: "wrong", sshPath: asking.path, image: Self.small, via: via)
       }
       let unknown = try StubProgram("ssh", ["STUB_MODE": "ask"])
       for password in [nil, "secret"] as [Secret?] {
         let error = await #expect(throws: HostKeyError.self) {
-          try await router.ssh(hostname: "h", password: password, sshPath: unknown.path)
+          try await router.ssh(hostname: "h", password: password, sshPath: unknown.path, image: Self.small, via: via)
         }
         #expect(error?.message.hasPrefix("Host key checking is enabled, and SSH reported an unrecognized") == true)
       }

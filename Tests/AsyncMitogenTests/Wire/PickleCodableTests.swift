@@ -174,7 +174,9 @@ struct PickleCodableTests {
   @Test func `a length has to fit in four bytes`() throws {
     for length in [0, 1, Int(Int32.max), Int(UInt32.max)] { try PickleLimits.checkLength(length, .unsigned) }
     try PickleLimits.checkLength(Int(Int32.max), .signed)
-    // Python reads those of bytes and integers as numbers with a sign.
+    // Python reads those of integers, and of old strings, as numbers with a sign.
+    #expect(PickleWriter.opcode(forBytes: Int(Int32.max)) == 0x54)
+    #expect(PickleWriter.opcode(forBytes: Int(Int32.max) + 1) == 0x42)
     #expect(throws: EncodingError.self) { try PickleLimits.checkLength(Int(Int32.max) + 1, .signed) }
     #expect(throws: EncodingError.self) { try PickleLimits.checkLength(Int(UInt32.max) + 1, .unsigned) }
     let error = #expect(throws: EncodingError.self) { try PickleLimits.checkLength(.max, .unsigned) }
