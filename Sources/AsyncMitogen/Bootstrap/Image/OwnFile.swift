@@ -9,10 +9,14 @@ struct OwnFile: Sendable, Hashable {
   let number: UInt64
   let size: Int64
 
-  /// The first argument of the script that starts it.
-  var argument: String { "+\(number)/\(size)+\(path)" }
+  /// A process that runs it: root can see that by itself.
+  let processID: Int32
 
-  init(path: String, number: UInt64, size: Int64) {
+  /// The first argument of the script that starts it.
+  var argument: String { "+\(number)/\(size)/\(processID)+\(path)" }
+
+  init(path: String, number: UInt64, size: Int64, processID: Int32 = getpid()) {
+    self.processID = processID
     self.path = path
     self.number = number
     self.size = size
