@@ -114,6 +114,17 @@ void amt_main_queue_drain(void);
 // Set by the constructor when this process is a child context.
 int amt_is_child(void);
 
+// MARK: files (openat's flags are not all in Swift's module)
+
+#define AMT_CURRENT_DIRECTORY (-100)
+// A directory to look in, wherever links lead; one that is no link; a file to read that is no link; one wherever links
+// lead. None of them waits for the other end of a pipe, or becomes the controlling terminal.
+#define AMT_OPEN_ROOT 0
+#define AMT_OPEN_DIRECTORY 1
+#define AMT_OPEN_FILE 2
+#define AMT_OPEN_FOLLOWED 3
+int amt_open_at(int directory, const char *name, int kind);
+
 // MARK: terminals (posix_openpt and its like are not in Swift's module)
 
 // Makes a pseudo-terminal that passes bytes as they are. Returns its master (closed on exec), and the path of its slave.
