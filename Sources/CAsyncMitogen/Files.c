@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 
 int amt_open_at(int directory, const char *name, int kind) {
   static const int flags[] = {
@@ -16,5 +17,10 @@ int amt_open_at(int directory, const char *name, int kind) {
   do {
     result = openat(directory, name, flags[kind] | O_CLOEXEC);
   } while (result < 0 && errno == EINTR);
+  return result < 0 ? -errno : result;
+}
+
+int amt_make_temporary(char *name) {
+  int result = mkostemp(name, O_CLOEXEC);
   return result < 0 ? -errno : result;
 }

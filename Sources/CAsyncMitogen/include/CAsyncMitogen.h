@@ -124,6 +124,8 @@ int amt_is_child(void);
 #define AMT_OPEN_FILE 2
 #define AMT_OPEN_FOLLOWED 3
 int amt_open_at(int directory, const char *name, int kind);
+// A new file to read and write, whose name ends with what it puts in place of the six X at the end.
+int amt_make_temporary(char *name);
 
 // MARK: terminals (posix_openpt and its like are not in Swift's module)
 
