@@ -52,7 +52,7 @@ public struct FileDownload: AsyncSequence, Sendable {
         return progress(copy, isComplete: false)
       } catch {
         // What came cannot be trusted, nor what an earlier attempt has left.
-        if let error = error as? FileError, error.reason == .digestMismatch { copy?.partial.discard() }
+        if let error = error as? FileServiceError, error.reason == .digestMismatch { copy?.partial.discard() }
         copy?.transfer.cancel()
         isFinished = true
         copy = nil

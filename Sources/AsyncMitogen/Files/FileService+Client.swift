@@ -10,7 +10,7 @@ extension FileService {
   ///   - context: Which context has it.
   ///   - timeout: How long the other side may be silent; without limit if nil.
   /// - Throws: ``CallError`` if it is refused or cannot be read: its ``CallError/thrown(as:)`` is a ``ServiceError`` or a
-  ///   ``FileError``; ``ChannelError`` if the context is gone or has no service pool; ``TimeoutError``;
+  ///   ``FileServiceError``; ``ChannelError`` if the context is gone or has no service pool; ``TimeoutError``;
   ///   `CancellationError`.
   public static func fetch(
     _ path: String, from context: Context, timeout: Duration? = nil
@@ -41,7 +41,7 @@ extension FileService {
       let reply = try await router.call(
         payload, in: context, handle: .callService, timeout: timeout, as: FetchReply.self)
       guard reply.offset == 0 || reply.offset == offset, reply.offset <= reply.metadata.size else {
-        throw FileError(.incomplete, path: path, detail: "the server begins at \(reply.offset)")
+        throw FileServiceError(.incomplete, path: path, detail: "the server begins at \(reply.offset)")
       }
       return transfer(
         path, reply.metadata, reply.offset, reply.offset == 0 ? SHA256() : digest, reply.control, context, receiver,
@@ -78,7 +78,7 @@ extension FileService {
   ///   - synchronizes: Whether to wait until the disk has it; not by default.
   ///   - timeout: How long the other side may be silent; without limit if nil.
   /// - Returns: What is known of the file.
-  /// - Throws: As ``fetch(_:from:timeout:)`` and iterating what it returns; ``FileError`` if the file here cannot be
+  /// - Throws: As ``fetch(_:from:timeout:)`` and iterating what it returns; ``FileServiceError`` if the file here cannot be
   ///   written.
   @discardableResult
   public static func get(

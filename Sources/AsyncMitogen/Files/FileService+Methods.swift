@@ -86,9 +86,9 @@ extension FileService {
       case .file(let name):
         do {
           return try OpenedFile(name)
-        } catch let error as FileError {
+        } catch let error as FileServiceError {
           // By the name that was asked for: the other is nobody's business.
-          throw FileError(error.reason, path: path, detail: error.detail)
+          throw FileServiceError(error.reason, path: path, detail: error.detail)
         }
       case .beneath(let root, let names):
         do {
@@ -100,7 +100,7 @@ extension FileService {
     }
     switch failure {
     case .outside: throw FileRefusal.notRegistered(path)
-    case .system(let code): throw FileError(.system(code), path: path)
+    case .system(let code): throw FileServiceError(.system(code), path: path)
     }
   }
 

@@ -49,7 +49,7 @@ public actor FileService: Service {
   ///
   /// The file is asked for by exactly this path; it need not be there yet.
   ///
-  /// - Throws: ``FileError`` if there are too many.
+  /// - Throws: ``FileServiceError`` if there are too many.
   public func register(_ path: String) throws {
     guard paths.register(path) else { throw tooManyPaths(path) }
   }
@@ -58,13 +58,13 @@ public actor FileService: Service {
   ///
   /// Links are followed as long as they stay in the directory.
   ///
-  /// - Throws: ``FileError`` if there are too many.
+  /// - Throws: ``FileServiceError`` if there are too many.
   public func registerPrefix(_ path: String) throws {
     guard paths.registerPrefix(path, in: WorkingDirectory.path) else { throw tooManyPaths(path) }
   }
 
-  private func tooManyPaths(_ path: String) -> FileError {
-    FileError(.limit, path: path, detail: "\(limits.paths) paths are registered already")
+  private func tooManyPaths(_ path: String) -> FileServiceError {
+    FileServiceError(.limit, path: path, detail: "\(limits.paths) paths are registered already")
   }
 
   // MARK: transfers
@@ -92,16 +92,16 @@ public actor FileService: Service {
     }
   }
 
-  /// Ends a transfer before its time; its reader gets a ``FileError``.
+  /// Ends a transfer before its time; its reader gets a ``FileServiceError``.
   public func cancel(_ id: Transfer.ID) {
     guard let transfer = transfers.transfer(id) else { return }
-    transfer.fail(FileError(.cancelled, path: transfer.file.path))
+    transfer.fail(FileServiceError(.cancelled, path: transfer.file.path))
   }
 
   /// Ends all transfers: their readers get errors.
   public func onShutdown() async {
     isEnding = true
-    for (_, transfer) in transfers.all { transfer.fail(FileError(.cancelled, path: transfer.file.path)) }
+    for (_, transfer) in transfers.all { transfer.fail(FileServiceError(.cancelled, path: transfer.file.path)) }
   }
 
   // MARK: fetch
@@ -117,10 +117,11 @@ public actor FileService: Service {
 
   /// Keeps a place for a transfer.
   ///
-  /// - Throws: ``FileError`` if there are too many.
+  /// - Throws: ``FileServiceError`` if there are too many.
   func reserve(for requester: ContextID, over hop: ContextID, isPlain: Bool, path: String) throws -> UInt64 {
     guard !isEnding, let number = transfers.reserve(for: requester, over: hop, isPlain: isPlain) else {
-      throw FileError(.limit, path: path, detail: isEnding ? "the service ends" : "too many transfers are under way")
+      throw FileServiceError(
+        .limit, path: path, detail: isEnding ? "the service ends" : "too many transfers are under way")
     }
     return number
   }
@@ -130,7 +131,7 @@ public actor FileService: Service {
     let mayStart = transfers.begin(transfer.number, transfer)
     if !transfer.isExtended, mayStart { transfer.setWindow(TransferWindow.whole) }
     share(transfers.hop(of: transfer.number))
-    if isEnding { transfer.fail(FileError(.cancelled, path: transfer.file.path)) }
+    if isEnding { transfer.fail(FileServiceError(.cancelled, path: transfer.file.path)) }
     launch(transfer)
   }
 

@@ -30,7 +30,7 @@ public struct FileTransfer: AsyncSequence, Sendable {
 
     /// Waits for the next piece; nil when all of the file is there, and right.
     ///
-    /// - Throws: ``CallError`` if the server cannot go on, with a ``FileError`` of its own; ``FileError`` if what came is
+    /// - Throws: ``CallError`` if the server cannot go on, with a ``FileServiceError`` of its own; ``FileServiceError`` if what came is
     ///   not the file; ``ChannelError`` if the server is gone; ``TimeoutError``; `CancellationError`.
     public mutating func next(isolation actor: isolated (any Actor)?) async throws -> [UInt8]? {
       try await incoming.next()
@@ -107,7 +107,9 @@ final class IncomingTransfer: Sendable {
   }
 
   private func message() async throws -> Message {
-    guard !state.withLock({ $0.isFinished }) else { throw FileError(.incomplete, path: path, detail: "it was ended") }
+    guard !state.withLock({ $0.isFinished }) else {
+      throw FileServiceError(.incomplete, path: path, detail: "it was ended")
+    }
     do {
       return try await receiver.getMessage(timeout: timeout)
     } catch let error as TimeoutError {
@@ -125,7 +127,7 @@ final class IncomingTransfer: Sendable {
     guard message.encoding == .binary else { return try end(pickled: message) }
     let bytes = message.payload
     let position = try state.withLock { state in
-      guard bytes.count <= size - state.position else { throw FileError(.grew, path: path) }
+      guard bytes.count <= size - state.position else { throw FileServiceError(.grew, path: path) }
       if isExtended { state.digest.update(bytes) }
       state.position += bytes.count
       return state.position
@@ -136,13 +138,13 @@ final class IncomingTransfer: Sendable {
 
   /// What stands at the end between contexts of this library, or in its place.
   private func end(pickled message: Message) throws -> Step {
-    guard isExtended else { throw FileError(.incomplete, path: path, detail: "something else came") }
+    guard isExtended else { throw FileServiceError(.incomplete, path: path, detail: "something else came") }
     let end = try CallReply.decode(FetchEnd.self, from: message, router: router)
     let (position, digest) = state.withLock { ($0.position, $0.digest) }
     guard end.size == size, position == size else {
-      throw FileError(.incomplete, path: path, detail: "\(position) of \(size) bytes")
+      throw FileServiceError(.incomplete, path: path, detail: "\(position) of \(size) bytes")
     }
-    guard digest.finish() == end.digest.bytes else { throw FileError(.digestMismatch, path: path) }
+    guard digest.finish() == end.digest.bytes else { throw FileServiceError(.digestMismatch, path: path) }
     return .end
   }
 
@@ -152,7 +154,7 @@ final class IncomingTransfer: Sendable {
     let position = state.withLock { $0.position }
     guard !isExtended, error.reason == DeadReason.senderClosed else { throw error }
     guard position == size else {
-      throw FileError(.incomplete, path: path, detail: "\(position) of \(size) bytes")
+      throw FileServiceError(.incomplete, path: path, detail: "\(position) of \(size) bytes")
     }
     return .end
   }

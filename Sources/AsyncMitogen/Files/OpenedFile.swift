@@ -14,21 +14,21 @@ final class OpenedFile: Sendable {
   private let descriptor: FileDescriptor
   private let identity: Identity
 
-  /// - Throws: ``FileError`` if it is no regular file.
+  /// - Throws: ``FileServiceError`` if it is no regular file.
   init(_ descriptor: FileDescriptor, path: String) throws {
     self.path = path
     self.descriptor = descriptor
     let status = try OpenedFile.status(descriptor, path)
-    guard status.st_mode & S_IFMT == S_IFREG else { throw FileError(.notRegular, path: path) }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw FileServiceError(.notRegular, path: path) }
     metadata = FileMetadata(status)
     identity = Identity(size: metadata.size, modified: metadata.modified)
   }
 
   /// Opens a file by its name, wherever links lead.
   convenience init(_ path: String) throws {
-    guard ServedPath.isPossible(path) else { throw FileError(.system(ENOENT), path: path) }
+    guard ServedPath.isPossible(path) else { throw FileServiceError(.system(ENOENT), path: path) }
     let number = unsafe amt_open_at(AMT_CURRENT_DIRECTORY, path, AMT_OPEN_FOLLOWED)
-    guard number >= 0 else { throw FileError(.system(-number), path: path) }
+    guard number >= 0 else { throw FileServiceError(.system(-number), path: path) }
     try self.init(FileDescriptor(number), path: path)
   }
 
@@ -49,34 +49,34 @@ final class OpenedFile: Sendable {
         }
       }
     }
-    guard failure == 0 else { throw FileError(.system(failure), path: path) }
+    guard failure == 0 else { throw FileServiceError(.system(failure), path: path) }
     return bytes
   }
 
   /// Makes sure that the file is what it was when it was opened.
   ///
-  /// - Throws: ``FileError`` that says what has become of it.
+  /// - Throws: ``FileServiceError`` that says what has become of it.
   func checkUnchanged() throws {
     let status = try OpenedFile.status(descriptor, path)
     let now = FileMetadata(status)
-    if now.size < identity.size { throw FileError(.shrank, path: path) }
-    if now.size > identity.size { throw FileError(.grew, path: path) }
-    if now.modified != identity.modified { throw FileError(.changed, path: path) }
+    if now.size < identity.size { throw FileServiceError(.shrank, path: path) }
+    if now.size > identity.size { throw FileServiceError(.grew, path: path) }
+    if now.modified != identity.modified { throw FileServiceError(.changed, path: path) }
     // Files that the system makes up, like those of /proc, have sizes that mean nothing.
-    if try !read(at: identity.size, count: 1).isEmpty { throw FileError(.grew, path: path) }
-    if status.st_nlink == 0 { throw FileError(.disappeared, path: path) }
+    if try !read(at: identity.size, count: 1).isEmpty { throw FileServiceError(.grew, path: path) }
+    if status.st_nlink == 0 { throw FileServiceError(.disappeared, path: path) }
   }
 
   /// Takes the beginning of a file into a digest.
   ///
-  /// - Throws: ``FileError`` if it ends before that; `CancellationError`.
+  /// - Throws: ``FileServiceError`` if it ends before that; `CancellationError`.
   func digest(upTo count: Int) throws -> SHA256 {
     var digest = SHA256()
     var position = 0
     while position < count {
       try Task.checkCancellation()
       let bytes = try read(at: position, count: min(1 << 18, count - position))
-      guard !bytes.isEmpty else { throw FileError(.shrank, path: path) }
+      guard !bytes.isEmpty else { throw FileServiceError(.shrank, path: path) }
       digest.update(bytes)
       position += bytes.count
     }
@@ -85,7 +85,7 @@ final class OpenedFile: Sendable {
 
   private static func status(_ descriptor: FileDescriptor, _ path: String) throws -> stat {
     var status = stat()
-    guard unsafe fstat(descriptor.number, &status) == 0 else { throw FileError.last(path) }
+    guard unsafe fstat(descriptor.number, &status) == 0 else { throw FileServiceError.last(path) }
     return status
   }
 }

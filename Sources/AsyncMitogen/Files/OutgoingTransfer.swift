@@ -93,7 +93,7 @@ final class OutgoingTransfer: Sendable {
     while position < size {
       let count = min(try await room(), size - position)
       let bytes = try file.read(at: position, count: count)
-      guard bytes.count == count else { throw FileError(.shrank, path: file.path) }
+      guard bytes.count == count else { throw FileServiceError(.shrank, path: file.path) }
       digest?.update(bytes)
       position += count
       // The last piece goes only when all of it is known to be right: who has all bytes has the file.

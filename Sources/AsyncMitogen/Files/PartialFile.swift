@@ -19,7 +19,7 @@ final class PartialFile {
     let slash = destination.lastIndex(of: "/").map { destination.index(after: $0) } ?? destination.startIndex
     let (directory, name) = (destination[..<slash], destination[slash...])
     guard ServedPath.isPossible(destination), !name.isEmpty, name != ".", name != ".." else {
-      throw FileError(.system(EINVAL), path: destination)
+      throw FileServiceError(.system(EINVAL), path: destination)
     }
     keeps = resumes
     if resumes {
@@ -28,12 +28,12 @@ final class PartialFile {
     } else {
       var template = Array("\(directory).\(name.prefix(200)).XXXXXX".utf8CString)
       let number = unsafe amt_make_temporary(&template)
-      guard number >= 0 else { throw FileError(.system(-number), path: destination) }
+      guard number >= 0 else { throw FileServiceError(.system(-number), path: destination) }
       path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
       descriptor = FileDescriptor(number)
     }
     var status = stat()
-    guard unsafe fstat(descriptor.number, &status) == 0 else { throw FileError.last(destination) }
+    guard unsafe fstat(descriptor.number, &status) == 0 else { throw FileServiceError.last(destination) }
     size = Int(status.st_size)
   }
 
@@ -44,22 +44,22 @@ final class PartialFile {
     for _ in 0..<8 {
       let flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
       let number = unsafe open(path, flags, 0o600)
-      guard number >= 0 else { throw FileError.last(destination) }
+      guard number >= 0 else { throw FileServiceError.last(destination) }
       let descriptor = FileDescriptor(number)
-      guard flock(number, LOCK_EX | LOCK_NB) == 0 else { throw FileError(.busy, path: destination) }
+      guard flock(number, LOCK_EX | LOCK_NB) == 0 else { throw FileServiceError(.busy, path: destination) }
       var (status, named) = (stat(), stat())
-      guard unsafe fstat(number, &status) == 0 else { throw FileError.last(destination) }
+      guard unsafe fstat(number, &status) == 0 else { throw FileServiceError.last(destination) }
       // Whoever had the lock before may have finished, and the file has another name now.
       guard unsafe lstat(path, &named) == 0, status.st_ino == named.st_ino, status.st_dev == named.st_dev else {
         continue
       }
       guard status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1, status.st_uid == geteuid() else {
-        throw FileError(.system(EEXIST), path: destination, detail: "\(path) is somebody else's")
+        throw FileServiceError(.system(EEXIST), path: destination, detail: "\(path) is somebody else's")
       }
       _ = fchmod(number, 0o600)
       return descriptor
     }
-    throw FileError(.busy, path: destination)
+    throw FileServiceError(.busy, path: destination)
   }
 
   /// The digest of what is in it.
@@ -67,7 +67,7 @@ final class PartialFile {
 
   /// Forgets what is in it after that much.
   func truncate(to count: Int) throws {
-    guard ftruncate(descriptor.number, off_t(count)) == 0 else { throw FileError.last(destination) }
+    guard ftruncate(descriptor.number, off_t(count)) == 0 else { throw FileServiceError.last(destination) }
     size = count
   }
 
@@ -83,21 +83,21 @@ final class PartialFile {
         written += count
         size += count
       } else if errno != EINTR {
-        throw FileError.last(destination)
+        throw FileServiceError.last(destination)
       }
     }
   }
 
   /// Gives it permissions and times, and then its name.
   func finish(_ metadata: FileMetadata, synchronizes: Bool) throws {
-    guard fchmod(descriptor.number, mode_t(metadata.permissions)) == 0 else { throw FileError.last(destination) }
+    guard fchmod(descriptor.number, mode_t(metadata.permissions)) == 0 else { throw FileServiceError.last(destination) }
     let times = [metadata.accessed, metadata.modified].map {
       timespec(tv_sec: $0.seconds, tv_nsec: $0.nanoseconds)
     }
-    guard unsafe futimens(descriptor.number, times) == 0 else { throw FileError.last(destination) }
-    if synchronizes, fsync(descriptor.number) != 0 { throw FileError.last(destination) }
+    guard unsafe futimens(descriptor.number, times) == 0 else { throw FileServiceError.last(destination) }
+    if synchronizes, fsync(descriptor.number) != 0 { throw FileServiceError.last(destination) }
     guard unsafe rename(path, destination) == 0 else {
-      let error = FileError.last(destination)
+      let error = FileServiceError.last(destination)
       // So that a later attempt can open it.
       _ = fchmod(descriptor.number, 0o600)
       throw error
@@ -118,8 +118,8 @@ final class PartialFile {
     let slash = destination.lastIndex(of: "/")
     let directory = slash.map { $0 == destination.startIndex ? "/" : String(destination[..<$0]) } ?? "."
     let number = unsafe open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard number >= 0 else { throw FileError.last(destination) }
+    guard number >= 0 else { throw FileServiceError.last(destination) }
     let opened = FileDescriptor(number)
-    guard fsync(opened.number) == 0 else { throw FileError.last(destination) }
+    guard fsync(opened.number) == 0 else { throw FileServiceError.last(destination) }
   }
 }

@@ -4,7 +4,7 @@ internal import Glibc
 ///
 /// One that a ``FileService`` throws comes to the requester as a ``CallError`` whose ``CallError/thrown(as:)`` is this.
 /// The texts of system errors are those of Python's `OSError`, which Mitogen's peers see.
-public struct FileError: Error, Sendable, Hashable, Codable, CustomStringConvertible {
+public struct FileServiceError: Error, Sendable, Hashable, Codable, CustomStringConvertible {
   /// What went wrong.
   public enum Reason: Sendable, Hashable, Codable {
     /// The system said no, with this error number (`errno`).
@@ -43,7 +43,7 @@ public struct FileError: Error, Sendable, Hashable, Codable, CustomStringConvert
   }
 
   /// The error of the system call that has just failed.
-  static func last(_ path: String) -> FileError { FileError(.system(errno), path: path) }
+  static func last(_ path: String) -> FileServiceError { FileServiceError(.system(errno), path: path) }
 
   /// What went wrong with which file.
   public var description: String {
