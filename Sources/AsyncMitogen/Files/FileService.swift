@@ -98,6 +98,9 @@ public actor FileService: Service {
     transfer.fail(FileServiceError(.cancelled, path: transfer.file.path))
   }
 
+  /// Sends nothing more of a file until it is ended; for tests.
+  func stopSending(_ id: Transfer.ID) { transfers.transfer(id)?.setWindow(0) }
+
   /// Ends all transfers: their readers get errors.
   public func onShutdown() async {
     isEnding = true

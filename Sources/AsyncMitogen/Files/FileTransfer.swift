@@ -92,6 +92,8 @@ final class IncomingTransfer: Sendable {
   /// The next piece; nil at the end of a file that is right.
   func next() async throws -> [UInt8]? {
     do {
+      // A receiver gives what is there already also to who is cancelled; there may always be something.
+      try Task.checkCancellation()
       while true {
         switch try take(try await message()) {
         case .piece(let bytes): if !bytes.isEmpty { return bytes }
