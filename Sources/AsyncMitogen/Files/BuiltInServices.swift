@@ -1,7 +1,7 @@
 /// The services that come with the library, by Mitogen's names: a child makes them when a parent first calls them.
 enum BuiltInServices {
   static let types: [String: any Service.Type] = [
-    FileService.name: FileService.self
+    FileService.name: FileService.self, PushFileService.name: PushFileService.self,
   ]
 }
 
