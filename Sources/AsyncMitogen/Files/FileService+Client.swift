@@ -24,10 +24,7 @@ extension FileService {
   ) async throws -> FileTransfer {
     let router = try context.requireRouter()
     let isExtended = try await router.understands(context.id)
-    let receiver = Receiver<Message>(
-      router: router, respondent: context,
-      policy: MessagePolicy { message, _ in message.isDead || message.source == context.id },
-      limit: incomingLimit)
+    let receiver = Receiver<Message>(router: router, respondent: context, limit: incomingLimit)
     do {
       let request = FetchRequest(
         path: path, sender: receiver.sender, offset: isExtended ? offset : nil,

@@ -44,8 +44,13 @@ final class IncomingTransfer: Sendable {
     var digest: SHA256
     /// How much of the file is here, with what was here before.
     var position: Int
+    /// How much of it the server knows to be here.
+    var acknowledged: Int
     var isFinished = false
   }
+
+  /// How much is taken at most before the server hears of it, in bytes. It hears of all when there is nothing to take.
+  private static let acknowledgedAtOnce = 256 << 10
 
   let isExtended: Bool
   private let path: String
@@ -72,7 +77,7 @@ final class IncomingTransfer: Sendable {
     self.timeout = timeout
     isExtended = control != nil
     self.control = control ?? .none
-    state = Mutex(State(digest: digest, position: offset))
+    state = Mutex(State(digest: digest, position: offset, acknowledged: offset))
   }
 
   deinit { cancel() }
@@ -112,6 +117,7 @@ final class IncomingTransfer: Sendable {
     guard !state.withLock({ $0.isFinished }) else {
       throw FileServiceError(.incomplete, path: path, detail: "it was ended")
     }
+    acknowledge()
     do {
       return try await receiver.getMessage(timeout: timeout)
     } catch let error as TimeoutError {
@@ -128,13 +134,16 @@ final class IncomingTransfer: Sendable {
     if message.isDead { return try end(message) }
     guard message.encoding == .binary else { return try end(pickled: message) }
     let bytes = message.payload
-    let position = try state.withLock { state in
+    try state.withLock { state in
       guard bytes.count <= size - state.position else { throw FileServiceError(.grew, path: path) }
       if isExtended { state.digest.update(bytes) }
       state.position += bytes.count
-      return state.position
     }
-    acknowledge(bytes.count, position)
+    // Mitogen's counts each piece by itself.
+    if !isExtended {
+      let context = Context(router: router, id: server, name: nil)
+      try? context.callNoReply(FileService.acknowledgeMethod, FileService.Acknowledgement(size: bytes.count))
+    }
     return .piece(bytes)
   }
 
@@ -166,12 +175,17 @@ final class IncomingTransfer: Sendable {
     receiver.close()
   }
 
-  private func acknowledge(_ count: Int, _ position: Int) {
-    if isExtended {
-      router.post(Message(destination: server, handle: control, payload: Array(String(position - offset).utf8)))
-    } else {
-      let context = Context(router: router, id: server, name: nil)
-      try? context.callNoReply(FileService.acknowledgeMethod, FileService.Acknowledgement(size: count))
+  /// Tells the server what has been taken: before waiting, so that it never waits for what would never be said.
+  private func acknowledge() {
+    guard isExtended else { return }
+    let isEmpty = receiver.size == 0
+    let total: Int? = state.withLock { state in
+      let count = state.position - state.acknowledged
+      guard count > 0, isEmpty || count >= IncomingTransfer.acknowledgedAtOnce else { return nil }
+      state.acknowledged = state.position
+      return state.position - offset
     }
+    guard let total else { return }
+    router.post(Message(destination: server, handle: control, payload: Array(String(total).utf8)))
   }
 }
