@@ -36,6 +36,8 @@ __attribute__((target("sha,sse4.1,ssse3"))) static void compress(uint32_t *state
     __m128i words[4];
     for (int index = 0; index < 4; index++)
       words[index] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(bytes + 16 * index)), swap);
+// So that all words stay in registers: a fifth faster.
+#pragma clang loop unroll(full)
     for (int group = 0; group < 16; group++) {
       __m128i *now = &words[group & 3];
       if (group >= 4) {
@@ -69,6 +71,8 @@ __attribute__((target("+sha2"))) static void compress(uint32_t *state, const uin
     uint32x4_t words[4];
     for (int index = 0; index < 4; index++)
       words[index] = vreinterpretq_u32_u8(vrev32q_u8(vld1q_u8(bytes + 16 * index)));
+// So that all words stay in registers: a fifth faster.
+#pragma clang loop unroll(full)
     for (int group = 0; group < 16; group++) {
       uint32x4_t *now = &words[group & 3];
       if (group >= 4)
