@@ -37,7 +37,11 @@ final class PartialFile {
     size = Int(status.st_size)
   }
 
-  deinit { if !isDone, !keeps || size == 0 { _ = unsafe unlink(path) } }
+  deinit {
+    if !isDone, !keeps || size == 0 { _ = unsafe unlink(path) }
+    // To close it is not enough: a process that is being started just now has a copy of it until its program runs.
+    if keeps { flock(descriptor.number, LOCK_UN) }
+  }
 
   /// Opens the file that attempts share, for this one alone.
   private static func reopen(_ path: String, for destination: String) throws -> FileDescriptor {
