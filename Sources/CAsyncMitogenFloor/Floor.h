@@ -13,6 +13,7 @@
 // Roles that only the floors themselves start; descriptor 3 is their other socket, or the memory they answer in.
 #define RELAY "relay"
 #define MEASURE "measure"
+#define SEND_FILE "file"
 
 // What the measuring one of two siblings shares with the process that started it.
 struct measurement {

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "Floor.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -115,6 +116,29 @@ int amf_receive(amf_process process, int64_t bytes, int chunk, uint64_t *duratio
     if (got <= 0) error = got < 0 ? -errno : -EIO;
     bytes -= got;
   }
+  *duration = now() - start;
+  if (poller >= 0) close(poller);
+  free(buffer);
+  return error;
+}
+
+int amf_copy_file(amf_process process, int64_t bytes, int chunk, const char *path, uint64_t *duration) {
+  char *buffer = malloc((size_t)chunk);
+  if (!buffer) return -ENOMEM;
+  int poller = poller_of(process.descriptor);
+  uint64_t start = now();
+  int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  int error = poller < 0 ? poller : file < 0 ? -errno : 0;
+  if (!error) error = write_all(process.descriptor, "x", 1);
+  while (bytes > 0 && !error) {
+    struct epoll_event event;
+    if (epoll_wait(poller, &event, 1, -1) < 0 && errno != EINTR) error = -errno;
+    ssize_t got = read(process.descriptor, buffer, (size_t)chunk);
+    if (got <= 0) error = got < 0 ? -errno : -EIO;
+    if (!error) error = write_all(file, buffer, (size_t)got);
+    bytes -= got;
+  }
+  if (file >= 0) close(file);
   *duration = now() - start;
   if (poller >= 0) close(poller);
   free(buffer);

@@ -48,6 +48,21 @@ int amf_start(const char *role, amf_process *process) {
   return error;
 }
 
+int amf_start_file(const char *path, amf_process *process) {
+  int ends[2];
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return -errno;
+  int error = pair(ends);
+  if (!error) {
+    error = start_role(SEND_FILE, ends[1], file, &process->pid);
+    close(ends[1]);
+    if (error) close(ends[0]);
+    process->descriptor = ends[0];
+  }
+  close(file);
+  return error;
+}
+
 int amf_start_relays(amf_process *processes, int count) {
   int above[2], below[2];
   int error = pair(above);

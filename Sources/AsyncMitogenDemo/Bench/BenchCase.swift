@@ -32,6 +32,9 @@ struct BenchCase: Sendable {
       name: "stream", summary: "bytes from a child, 128 KiB at a time",
       measure: { try await StreamCase.measure($0) }),
     BenchCase(
+      name: "files", summary: "a file of a child copied to one here, over one link and over three",
+      measure: { try await FilesCase.measure($0) }),
+    BenchCase(
       name: "start", summary: "a new child until its first reply, and 100 at once",
       measure: { try await StartCase.measure($0) }),
     BenchCase(

@@ -45,6 +45,18 @@ enum Machine {
     return Double(bytes) / 1e6
   }
 
+  /// Binds a process to the last core, or to the first; to none if nil.
+  static func place(_ process: pid_t, onLastCore: Bool?) {
+    _ = amf_place(process, onLastCore.map { $0 ? amf_cores() - 1 : 0 } ?? -1)
+  }
+
+  /// The most memory that a process has ever had in use, shared pages of its program included, in megabytes.
+  static func peakMegabytes(of process: pid_t) -> Double {
+    let lines = SystemFile.text("/proc/\(process)/status")?.split(separator: "\n") ?? []
+    guard let line = lines.first(where: { $0.hasPrefix("VmHWM:") }) else { return 0 }
+    return (Double(line.filter(\.isNumber)) ?? 0) * 1_024 / 1e6
+  }
+
   /// Lets this process have as many descriptors as it may.
   static func raiseDescriptorLimit() {
     var limit = rlimit()

@@ -21,6 +21,13 @@ struct RawProcesses: Sendable {
     return RawProcesses(all)
   }
 
+  /// Starts a process that writes a file whenever it is told to.
+  static func startSending(_ path: String) throws -> RawProcesses {
+    var process = amf_process()
+    try unsafe Machine.check("start", amf_start_file(path, &process))
+    return RawProcesses([process])
+  }
+
   /// Starts processes that wait, and times it until the first byte of the last has come.
   static func startIdle(_ count: Int) throws -> (processes: RawProcesses, nanoseconds: UInt64) {
     var all = [amf_process](repeating: amf_process(), count: count)
@@ -61,6 +68,13 @@ struct RawProcesses: Sendable {
   func receive(_ bytes: Int, chunk: Int) throws -> UInt64 {
     var duration: UInt64 = 0
     try unsafe Machine.check("receive", amf_receive(all[0], Int64(bytes), Int32(chunk), &duration))
+    return duration
+  }
+
+  /// Copies the file of ``startSending(_:)``.
+  func copyFile(_ bytes: Int, chunk: Int, to path: String) throws -> UInt64 {
+    var duration: UInt64 = 0
+    try unsafe Machine.check("copy", amf_copy_file(all[0], Int64(bytes), Int32(chunk), path, &duration))
     return duration
   }
 

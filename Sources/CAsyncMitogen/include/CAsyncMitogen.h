@@ -114,6 +114,24 @@ void amt_main_queue_drain(void);
 // Set by the constructor when this process is a child context.
 int amt_is_child(void);
 
+// MARK: files (openat's flags are not all in Swift's module)
+
+#define AMT_CURRENT_DIRECTORY (-100)
+// A directory to look in, wherever links lead; one that is no link; a file to read that is no link; one wherever links
+// lead. None of them waits for the other end of a pipe, or becomes the controlling terminal.
+#define AMT_OPEN_ROOT 0
+#define AMT_OPEN_DIRECTORY 1
+#define AMT_OPEN_FILE 2
+#define AMT_OPEN_FOLLOWED 3
+int amt_open_at(int directory, const char *name, int kind);
+// A new file to read and write, whose name ends with what it puts in place of the six X at the end.
+int amt_make_temporary(char *name);
+
+// MARK: digests (Swift has no instructions for SHA-256)
+
+// Takes whole blocks of 64 bytes into the state of a SHA-256, if this processor can; returns 0 if it cannot.
+int amt_sha256(uint32_t state[8], const void *blocks, size_t count);
+
 // MARK: terminals (posix_openpt and its like are not in Swift's module)
 
 // Makes a pseudo-terminal that passes bytes as they are. Returns its master (closed on exec), and the path of its slave.

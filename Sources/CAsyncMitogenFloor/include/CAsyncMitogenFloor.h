@@ -21,6 +21,10 @@ typedef struct {
 
 // Starts this executable again in a role, waiting for nothing.
 int amf_start(const char *role, amf_process *process);
+// Starts a process that writes the whole of a file for each byte that it reads.
+int amf_start_file(const char *path, amf_process *process);
+// Has it write the file, and copies what comes into a new file, a chunk at a time, with epoll_wait before each read.
+int amf_copy_file(amf_process process, int64_t bytes, int chunk, const char *path, uint64_t *duration);
 // Starts a row of processes of which each but the last relays between its neighbours; the last one echoes. The first of
 // them is the one we talk to.
 int amf_start_relays(amf_process *processes, int count);

@@ -14,6 +14,11 @@ final class SimulatedTransport: Transport, @unchecked Sendable {
   private var peerIsClosed = false
   private var wasCut = false
   private var isTellScheduled = false
+  /// How many bytes have been written to this end, and how many may be until the link breaks.
+  private(set) var received = 0
+  var receivesAtMost = Int.max
+  /// What has been written to this end, if that is to be known.
+  var recorded: [UInt8]?
 
   private init(loop: SimulatedLoop, capacity: Int?) {
     self.loop = loop
@@ -55,10 +60,20 @@ final class SimulatedTransport: Transport, @unchecked Sendable {
     for (index, piece) in pieces.enumerated() where bytes.count < free {
       bytes += index == 0 ? piece[offset...] : piece[...]
     }
-    let count = loop.simulation.random(1...min(free, bytes.count))
+    let count = min(loop.simulation.random(1...min(free, bytes.count)), peer.receivesAtMost - peer.received)
     peer.incoming += bytes[..<count]
+    peer.received += count
+    peer.recorded? += bytes[..<count]
     peer.tell()
+    // What has been written is still read at the other end.
+    if peer.received >= peer.receivesAtMost { cut() }
     return .bytes(count)
+  }
+
+  /// Breaks the link when so many more bytes have been written at this end.
+  func writesAtMost(_ count: Int) {
+    guard let peer else { return }
+    peer.receivesAtMost = peer.received + count
   }
 
   func start(_ handler: any ReadinessHandler) {

@@ -1,3 +1,5 @@
+internal import CAsyncMitogen
+
 /// SHA-256, taken in pieces: by it a program is known in a cache, and checked before it runs.
 ///
 /// Nothing of the toolchain has one without Foundation or C libraries that would have to be shipped.
@@ -8,6 +10,10 @@ struct SHA256: Sendable {
   /// What does not fill a block yet; always less than one block.
   private var pending: [UInt8] = []
   private var byteCount: UInt64 = 0
+  /// Whether the processor's own instructions are used if it has them; tests compare.
+  private let usesInstructions: Bool
+
+  init(usesInstructions: Bool = true) { self.usesInstructions = usesInstructions }
 
   private static let blockSize = 64
 
@@ -63,6 +69,10 @@ struct SHA256: Sendable {
   /// builds. They stay within `count` blocks, the sixteen words of the schedule, and the 64 constants.
   private mutating func compress(_ start: UnsafeRawPointer?, count: Int) {
     guard let start = unsafe start else { return }
+    if usesInstructions {
+      let isDone = unsafe state.withUnsafeMutableBufferPointer { unsafe amt_sha256($0.baseAddress, start, count) }
+      if isDone != 0 { return }
+    }
     var (s0, s1, s2, s3, s4, s5, s6, s7) = (
       state[0], state[1], state[2], state[3], state[4], state[5], state[6], state[7]
     )
