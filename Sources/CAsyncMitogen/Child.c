@@ -36,13 +36,17 @@ static void close_executed_descriptor(void) {
 }
 
 // Process listings show the arguments as they lie in memory: the marker takes the place of the program's own name, which
-// is a number of a descriptor or of an image. What is left over is empty.
-static void take_name(char **argv) {
-  size_t own = strlen(argv[0]) + 1, marker = strlen(argv[1]) + 1;
-  if (argv[1] != argv[0] + own) return;
-  memmove(argv[0], argv[1], marker);
+// is a number of a descriptor or of an image, and of what else is before it. What is left over is empty.
+static void take_name(char **argv, int index) {
+  size_t own = 0, marker = strlen(argv[index]) + 1;
+  for (int before = 0; before < index; before++) {
+    if (argv[before] != argv[0] + own) return;
+    own += strlen(argv[before]) + 1;
+  }
+  if (argv[index] != argv[0] + own) return;
+  memmove(argv[0], argv[index], marker);
   memset(argv[0] + marker, 0, own);
-  argv[1] = argv[0] + marker - 1;
+  for (int behind = 1; behind <= index; behind++) argv[behind] = argv[0] + marker - 1;
   // Both point into what has just been written over.
   program_invocation_name = program_invocation_short_name = argv[0];
 }
@@ -56,14 +60,18 @@ __attribute__((constructor)) static void amt_become_child(int argc, char **argv,
   if (!getenv(AMT_CHILD_VARIABLE)) return;
   // A set-user-id program decides for itself what it is.
   if (getauxval(AT_SECURE)) return;
-  if (enters) _exit(amt_enter(argc, argv));
+  if (enters) {
+    int status = amt_enter(argc, argv);
+    if (status != AMT_ENTERED) _exit(status);
+    take_name(argv, 3);
+  }
   if (follows) {
     close_executed_descriptor();
-    take_name(argv);
+    take_name(argv, 1);
   }
   // Otherwise the short name is that of the file: a descriptor's number, a digest, or `exe`.
   const char *file = (const char *)getauxval(AT_EXECFN);
-  if (follows || (file && strcmp(file, "/proc/self/exe") == 0)) prctl(PR_SET_NAME, "mitogen");
+  if (follows || enters || (file && strcmp(file, "/proc/self/exe") == 0)) prctl(PR_SET_NAME, "mitogen");
   child = 1;
   // Our place in the list of initializers is not ours to choose: run those behind us, for this call never returns.
   // In a static program libdispatch's is among them.

@@ -8,9 +8,14 @@
 #include <pwd.h>
 #include <sched.h>
 #include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 // The status of a shell that cannot run what it found.
@@ -45,7 +50,7 @@ static int open_namespaces(const char *leader, const char *const kinds[KINDS], i
   return 0;
 }
 
-static int enter(const char *leader) {
+static int enter(const char *leader, int *enters_processes) {
   // The user's last: the rights to enter the others may be lost with it.
   static const char *const kinds[KINDS] = {"ipc", "uts", "net", "pid", "mnt", "user"};
   int descriptors[KINDS];
@@ -59,14 +64,30 @@ static int enter(const char *leader) {
   if (chdir("/")) return fail("chdir", "/");
   for (int index = 0; index < KINDS; index++) {
     if (descriptors[index] >= 0 && setns(descriptors[index], 0)) return fail("setns", kinds[index]);
+    if (descriptors[index] >= 0 && !strcmp(kinds[index], "pid")) *enters_processes = 1;
   }
+  return 0;
+}
+
+// root, or a number, where the container's files know nothing of it: they may not even be there.
+static int guess_account(const char *name, struct passwd *account) {
+  char *end;
+  errno = 0;
+  unsigned long number = strcmp(name, "root") ? strtoul(name, &end, 10) : (end = "", 0);
+  if (*end || !*name || errno || number > INT32_MAX) {
+    errno = ENOENT;
+    return fail("getpwnam", name);
+  }
+  account->pw_uid = account->pw_gid = (uid_t)number;
+  account->pw_dir = "/";
+  account->pw_shell = "/bin/sh";
   return 0;
 }
 
 // The container's account, from its own files: its name service may be another program than ours knows.
 static int find_account(const char *name, struct passwd *account) {
   FILE *file = fopen("/etc/passwd", "re");
-  if (!file) return fail("open", "/etc/passwd");
+  if (!file) return guess_account(name, account);
   struct passwd *entry;
   while ((entry = fgetpwent(file)) && strcmp(entry->pw_name, name)) {
   }
@@ -77,8 +98,7 @@ static int find_account(const char *name, struct passwd *account) {
   }
   fclose(file);
   if (entry && account->pw_dir && account->pw_shell) return 0;
-  errno = ENOENT;
-  return fail("getpwnam", name);
+  return guess_account(name, account);
 }
 
 static int find_groups(const char *name, gid_t own, gid_t groups[MAXIMUM_GROUPS]) {
@@ -115,9 +135,64 @@ static int become(const char *name) {
   return 0;
 }
 
+// A process of a container can open the program of any other there, also ours, which lies outside: were it the file
+// itself, root in the container could write to it once we have ended. So we run a copy that nobody can write to.
+static int run_sealed(char **argv) {
+  int program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  if (program < 0) return fail("open", "/proc/self/exe");
+  int seals = fcntl(program, F_GET_SEALS);
+  if (seals >= 0 && seals & F_SEAL_WRITE) {
+    close(program);
+    return 0;
+  }
+  struct stat status;
+  if (fstat(program, &status)) return fail("stat", "/proc/self/exe");
+  // MFD_EXEC, which newer systems want to be told.
+  int copy = memfd_create("mitogen", MFD_CLOEXEC | MFD_ALLOW_SEALING | 0x10);
+  if (copy < 0 && errno == EINVAL) copy = memfd_create("mitogen", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (copy < 0) return fail("memfd_create", "mitogen");
+  for (off_t done = 0; done < status.st_size;) {
+    ssize_t count = sendfile(copy, program, &done, (size_t)(status.st_size - done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return fail("sendfile", "/proc/self/exe");
+  }
+  if (fcntl(copy, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE))
+    return fail("seal", "mitogen");
+  fexecve(copy, argv, environ);
+  return fail("exec", "mitogen");
+}
+
+// A process that enters a namespace of processes is not in it, only its children are. It ends as its child does.
+static int wait_for(pid_t child) {
+  int status;
+  while (waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return fail("wait", "mitogen");
+  }
+  if (WIFEXITED(status)) return WEXITSTATUS(status);
+  signal(WTERMSIG(status), SIG_DFL);
+  raise(WTERMSIG(status));
+  return 128 + WTERMSIG(status);
+}
+
+// Goes on as a context of the container: it needs no shell, no file and no program in there.
+static int become_child(char **argv) {
+  int enters_processes = 0, status = run_sealed(argv);
+  if (!status) status = enter(argv[1], &enters_processes);
+  if (status) return status;
+  pid_t child = enters_processes ? fork() : 0;
+  if (child < 0) return fail("fork", "mitogen");
+  if (child > 0) return wait_for(child);
+  status = become(argv[2]);
+  if (status) return status;
+  // After the change of account, which takes it back. Whoever kills the process in front means this one.
+  if (enters_processes) prctl(PR_SET_PDEATHSIG, SIGKILL);
+  return AMT_ENTERED;
+}
+
 int amt_enter(int argc, char **argv) {
   if (argc < 4) return FAILED;
-  int status = enter(argv[1]);
+  if (argc == 4 && !strncmp(argv[3], AMT_CHILD_MARKER, sizeof AMT_CHILD_MARKER - 1)) return become_child(argv);
+  int enters_processes = 0, status = enter(argv[1], &enters_processes);
   if (!status) status = become(argv[2]);
   if (status) return status;
   unsetenv(AMT_CHILD_VARIABLE);

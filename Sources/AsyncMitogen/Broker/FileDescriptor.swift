@@ -47,6 +47,12 @@ final class FileDescriptor: Sendable {
     return (try FileDescriptor(numbers.0).aboveStandard(), try FileDescriptor(numbers.1).aboveStandard())
   }
 
+  /// What has nothing to read: /dev/null, or where there is no such file a pipe that nobody writes to.
+  static func nothing() throws(SystemError) -> FileDescriptor {
+    let number = unsafe open("/dev/null", O_RDWR | O_CLOEXEC)
+    return number >= 0 ? try FileDescriptor(number).aboveStandard() : try pipe(nonblocking: false).read
+  }
+
   /// A second descriptor for the same file, above the standard three.
   func duplicate() throws(SystemError) -> FileDescriptor {
     FileDescriptor(try SystemError.check("dup", amt_duplicate(number)))

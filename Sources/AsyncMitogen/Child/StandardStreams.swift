@@ -19,7 +19,7 @@ struct StandardStreams {
     let originalError = FileDescriptor(try SystemError.check("dup", amt_duplicate(2)))
     let (printed, printEnd) = try FileDescriptor.pipe(nonblocking: false)
     let (printedErrors, errorEnd) = try FileDescriptor.pipe(nonblocking: false)
-    let nothing = unsafe FileDescriptor(try SystemError.check("open /dev/null", open("/dev/null", O_RDWR | O_CLOEXEC)))
+    let nothing = try FileDescriptor.nothing()
     // The copies are not closed on exec: programs that calls start print to the log too. They block, as programs expect.
     for (source, target) in [(nothing, 0), (printEnd, 1), (errorEnd, 2)] as [(FileDescriptor, Int32)] {
       guard dup2(source.number, target) >= 0 else { throw SystemError(operation: "dup2", code: errno) }

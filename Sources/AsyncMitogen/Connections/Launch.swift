@@ -40,6 +40,11 @@ extension Router {
       let boot = (command.isReadByShell ? ["exec"] : []) + stage.arguments
       return Launch(plan: try command.launchPlan(boot: boot), firstStage: (stage, image), authenticate: authenticate)
     }
+    if let setns = method as? SetnsConnection, setns.options.image ?? .own == .own {
+      let name = try setns.options.checkedRemoteName ?? LocalConnection.defaultName
+      let entry = NamespaceEntry(leader: try await leader(of: setns), username: setns.username)
+      return Launch(plan: entry.launchPlan(child: name), authenticate: nil)
+    }
     if let setns = method as? SetnsConnection {
       let (stage, image) = try await firstStage(
         setns.options, name: setns.contextName(processID: 0), reach: .machine)
@@ -70,8 +75,8 @@ extension Router {
   /// Asks a container's manager for the container's first process.
   private nonisolated func leader(of method: SetnsConnection) async throws -> Int32 {
     let name = method.contextName(processID: 0)
+    guard let lookup = method.leaderLookup else { return try method.leaderNumber }
     guard let broker else { throw ConnectionError.failed(name, "a simulated router starts no processes") }
-    let lookup = method.leaderLookup
     let (output, status): (String, ExitStatus)
     do {
       (output, status) = try await ProgramOutput.run(

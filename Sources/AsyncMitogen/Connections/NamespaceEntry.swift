@@ -1,7 +1,8 @@
 internal import CAsyncMitogen
 
 /// How to run something as if it had been started in a container: this program again, which enters the container's
-/// namespaces before it has threads, and becomes the first stage there.
+/// namespaces before it has threads, and goes on as a context there; or, where that is to run another image, becomes the
+/// first stage.
 struct NamespaceEntry: Sendable, Hashable {
   /// The container's first process.
   let leader: Int32
@@ -16,6 +17,13 @@ struct NamespaceEntry: Sendable, Hashable {
   /// only its children are.
   static func commandLine(boot: [String]) -> [String] {
     ["/bin/sh", "-c", ShellQuoting.join(boot) + "; exit $?"]
+  }
+
+  /// What makes this very program a context in the container: it needs nothing that is in there.
+  func launchPlan(child name: String) -> LaunchPlan {
+    LaunchPlan(
+      path: "/proc/self/exe", arguments: [AMT_ENTER_MARKER, "\(leader)", username, AMT_CHILD_MARKER + name],
+      environment: [AMT_CHILD_VARIABLE: "1"])
   }
 
   /// What starts `boot` in the container.

@@ -37,7 +37,7 @@ enum ProgramOutput {
   /// Starts it; its own end of what it prints is closed here, or there would be no end.
   private static func start(_ words: [String], _ broker: Broker) throws -> (ChildProcess, FileDescriptor) {
     let (read, write) = try FileDescriptor.pipe(nonblocking: false)
-    let nothing = FileDescriptor(try SystemError.check("open", unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)))
+    let nothing = try FileDescriptor.nothing()
     let process = try ChildProcess(
       path: words[0], arguments: words, environment: HostFacts.environment, input: nothing, output: write,
       error: write, poller: broker.core.poller)

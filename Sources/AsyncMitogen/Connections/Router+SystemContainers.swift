@@ -116,6 +116,7 @@ extension Router {
   ///   - kind: What manages it.
   ///   - username: The account in it.
   ///   - dockerPath: docker, to find it with.
+  ///   - podmanPath: podman, to find it with.
   ///   - lxcPath: LXD's client, to find it with.
   ///   - lxcInfoPath: LXC's program that tells about containers.
   ///   - machinectlPath: systemd's program for containers.
@@ -130,7 +131,8 @@ extension Router {
   /// - Throws: ``ConnectionError``, `CancellationError`, and what a call of `via` throws.
   public nonisolated func setns(
     container: String, kind: SetnsConnection.Kind, username: String = "root", dockerPath: String = "docker",
-    lxcPath: String = "lxc", lxcInfoPath: String = "lxc-info", machinectlPath: String = "machinectl",
+    podmanPath: String = "podman", lxcPath: String = "lxc", lxcInfoPath: String = "lxc-info",
+    machinectlPath: String = "machinectl",
     remoteName: String? = nil, debug: Bool = false, connectTimeout: Duration = .seconds(30), profiling: Bool = false,
     unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, via: Context? = nil
   ) async throws -> Context {
@@ -138,7 +140,8 @@ extension Router {
       remoteName: remoteName, debug: debug, profiling: profiling, unidirectional: unidirectional,
       connectTimeout: connectTimeout, image: image, cache: cache)
     let method = SetnsConnection(
-      container: container, kind: kind, username: username, dockerPath: dockerPath, lxcPath: lxcPath,
+      container: container, kind: kind, username: username, dockerPath: dockerPath, podmanPath: podmanPath,
+      lxcPath: lxcPath,
       lxcInfoPath: lxcInfoPath, machinectlPath: machinectlPath, options: options)
     return try await connect(method, via: via)
   }

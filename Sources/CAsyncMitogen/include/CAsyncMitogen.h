@@ -142,8 +142,10 @@ int amt_openpty(char *slave, size_t size);
 // The argv[0] of a process that is to become one of a container; the variable of children goes with it.
 #define AMT_ENTER_MARKER "mitogen-enter:"
 
-// Of the constructor: argv is the marker, the container's first process, an account in it, and what to run. Returns the
-// status to exit with if that fails.
+// Of the constructor: argv is the marker, the container's first process, an account in it, and what to run: a command line,
+// or the marker of a child, which this process goes on as. Returns AMT_ENTERED in that child, and elsewhere the status to
+// exit with.
+#define AMT_ENTERED -1
 int amt_enter(int argc, char **argv);
 
 #endif

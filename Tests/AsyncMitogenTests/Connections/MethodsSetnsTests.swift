@@ -5,11 +5,12 @@ import Testing
 
 @Suite struct `Entering containers` {
   private static func lookup(_ kind: SetnsConnection.Kind) -> LeaderLookup {
-    SetnsConnection(container: "c", kind: kind).leaderLookup
+    SetnsConnection(container: "c", kind: kind).leaderLookup!
   }
 
   @Test(arguments: [
     (SetnsConnection.Kind.docker, ["docker", "inspect", "--format={{.State.Pid}}", "c"]),
+    (.podman, ["podman", "inspect", "--format={{.State.Pid}}", "c"]),
     (.lxc, ["lxc-info", "-n", "c"]), (.lxd, ["lxc", "info", "c"]), (.machinectl, ["machinectl", "status", "c"]),
   ])
   func `Each manager is asked in its own way`(_ kind: SetnsConnection.Kind, _ words: [String]) {
@@ -62,6 +63,14 @@ import Testing
     #expect(SetnsConnection(container: "c", kind: .lxc).contextName(processID: 1) == "setns.c")
   }
 
+  @Test func `A number is a process, and nothing else is`() throws {
+    #expect(SetnsConnection(container: "12", kind: .pid).leaderLookup == nil)
+    #expect(try SetnsConnection(container: "12", kind: .pid).leaderNumber == 12)
+    for name in ["", "0", "-1", "x", "99999999999"] {
+      #expect(throws: ConnectionError.self) { try SetnsConnection(container: name, kind: .pid).leaderNumber }
+    }
+  }
+
   @Test func `A process that is not there cannot be entered`() throws {
     let plan = SetnsConnection(container: "c", kind: .lxc).launchPlan(boot: ["true"], leader: 2_000_000_000)
     let outcome = try MethodsDriver.run(plan)
@@ -83,7 +92,7 @@ import Testing
       environment: "DOCKER_HOST=\(bed["DOCKER_HOST"])"),
     Target(
       name: "PODMAN",
-      method: SetnsConnection(container: bed["PODMAN_CONTAINER"], kind: .docker, dockerPath: bed["PODMAN"]),
+      method: SetnsConnection(container: bed["PODMAN_CONTAINER"], kind: .podman, podmanPath: bed["PODMAN"]),
       environment: "A=b"),
     Target(
       name: "LXC",
@@ -103,7 +112,7 @@ import Testing
   @Test(.enabled(if: !targets.isEmpty, "\(bed.reason("LXC"))"), arguments: targets.map(\.name))
   func `Real containers are entered`(_ name: String) throws {
     let target = try #require(Self.targets.first { $0.name == name })
-    let lookup = target.method.leaderLookup
+    let lookup = try #require(target.method.leaderLookup)
     let command = try ShellCommand("env \(target.environment) " + ShellQuoting.join(lookup.words))
     let leader = try lookup.leader(in: command.output, status: .exited(code: command.status))
     let boot = [

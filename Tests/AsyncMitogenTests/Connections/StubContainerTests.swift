@@ -158,19 +158,20 @@ import Testing
     let cache = TestCache()
     let settings = ["STUB_LEADER": "\(inside.leader)"]
     try await withRouter { router in
-      for kind in [SetnsConnection.Kind.docker, .lxc, .lxd, .machinectl] {
+      for kind in [SetnsConnection.Kind.docker, .podman, .lxc, .lxd, .machinectl] {
         let stub = try StubProgram(
-          [.docker: "docker", .lxc: "lxc-info", .lxd: "lxc", .machinectl: "machinectl"][kind] ?? "", settings)
+          [.docker: "docker", .podman: "docker", .lxc: "lxc-info", .lxd: "lxc", .machinectl: "machinectl"][kind] ?? "",
+          settings)
         let context = try await router.setns(
-          container: Self.container, kind: kind, dockerPath: stub.path, lxcPath: stub.path, lxcInfoPath: stub.path,
-          machinectlPath: stub.path, cache: .directory(cache.path))
+          container: Self.container, kind: kind, dockerPath: stub.path, podmanPath: stub.path, lxcPath: stub.path,
+          lxcInfoPath: stub.path, machinectlPath: stub.path, cache: .directory(cache.path))
         #expect(context.name == "setns.\(Self.container)")
         #expect(try await context.call { Namespaces.hostName() } == inside.hostName)
         #expect(Namespaces.hostName() != inside.hostName)
         let none = await #expect(throws: StreamError.self) {
           try await router.setns(
-            container: "none", kind: kind, dockerPath: stub.path, lxcPath: stub.path, lxcInfoPath: stub.path,
-            machinectlPath: stub.path)
+            container: "none", kind: kind, dockerPath: stub.path, podmanPath: stub.path, lxcPath: stub.path,
+            lxcInfoPath: stub.path, machinectlPath: stub.path)
         }
         #expect(none?.message.contains("exited with status 1: ") == true)
         try await context.shutdown()

@@ -124,7 +124,7 @@ import Testing
     ("docker:--privileged", "a name cannot begin with '-'"),
     ("kubectl:me@pod", "'@' does not belong into a name"),
     ("setns:web", "there is no '=' between kind and name; it is written setns:KIND=[USER@]NAME"),
-    ("setns:vm=web", "kind: 'vm' is none of docker, lxc, lxd, machinectl"),
+    ("setns:vm=web", "kind: 'vm' is none of docker, podman, lxc, lxd, machinectl, pid"),
     ("ssh:k3/x\u{1B}[2J", "hop 2 'x\u{FFFD}[2J': there is no method"),
   ])
   func `Are refused on one line`(_ text: String, _ message: String) {

@@ -167,6 +167,7 @@ extension HopMethod {
     [
       OptionField<SetnsConnection>(initial: "container"), OptionField(initial: "kind"),
       OptionField("username", \.username), OptionField("docker_path", \.dockerPath, holdsPaths: true),
+      OptionField("podman_path", \.podmanPath, holdsPaths: true),
       OptionField("lxc_path", \.lxcPath, holdsPaths: true),
       OptionField("lxc_info_path", \.lxcInfoPath, holdsPaths: true),
       OptionField("machinectl_path", \.machinectlPath, holdsPaths: true),
