@@ -29,7 +29,7 @@ extension FirstStage {
     // Whatever ends the script ends here: nothing stays, and one line says why. A successful exec does not come by.
     #"z(){ u;echo;echo "MITO$K fail $e";};"#,
     #"trap z 0;trap "e=killed;exit 1" 1 2 13 15;"#,
-    #"q cd "$PWD/."||cd /;"#,
+    #"q cd "${PWD:-/}"||cd /;"#,
     // Whether a file or directory is ours or root's, and nobody else may write to it.
     #"o(){ set -- $(q ls -nd "$1");P=$1;case $1/$3 in ?????-??-*/0|?????-??-*/$U):;;*)false;esac;};"#,
     // Whether standard input has the digest: tools print more behind it, and nothing at all is no digest.
