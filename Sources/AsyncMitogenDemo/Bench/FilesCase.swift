@@ -13,7 +13,8 @@ enum FilesCase {
     let (one, memory) = try await compare(scratch, bytes, hops: 1, effort)
     let (three, relayed) = try await compare(scratch, bytes, hops: 3, effort)
     return [
-      Figure("files", one, unit: "MB/s"), Figure("files/3hops", three, unit: "MB/s"),
+      Figure("files", one, unit: "MB/s", target: .atLeastTimesFloor(0.7)),
+      Figure("files/3hops", three, unit: "MB/s", target: .atLeastTimesFloor(0.5)),
       Figure("files/memory", value: memory, unit: "MB", target: .atMost(32), count: 1),
       Figure("files/3hops/memory", value: relayed, unit: "MB", target: .atMost(32), count: 3),
     ]
