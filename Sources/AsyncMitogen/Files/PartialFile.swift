@@ -77,19 +77,7 @@ final class PartialFile {
 
   /// Writes bytes behind what is there.
   func append(_ bytes: [UInt8]) throws {
-    var written = 0
-    while written < bytes.count {
-      let count = unsafe bytes.withUnsafeBytes { buffer in
-        unsafe pwrite(
-          descriptor.number, buffer.baseAddress?.advanced(by: written), buffer.count - written, off_t(size))
-      }
-      if count >= 0 {
-        written += count
-        size += count
-      } else if errno != EINTR {
-        throw FileServiceError.last(destination)
-      }
-    }
+    try descriptor.append(bytes, at: &size, path: destination)
   }
 
   /// Gives it permissions and times, and then its name.

@@ -66,19 +66,7 @@ struct PushAssembly: Sendable {
       position += piece.count
       return
     }
-    var written = 0
-    while written < piece.count {
-      let count = unsafe piece.withUnsafeBytes { buffer in
-        unsafe pwrite(
-          spool.number, buffer.baseAddress?.advanced(by: written), buffer.count - written, off_t(position))
-      }
-      if count >= 0 {
-        written += count
-        position += count
-      } else if errno != EINTR {
-        throw FileServiceError.last("a temporary file")
-      }
-    }
+    try spool.append(piece, at: &position, path: "a temporary file")
   }
 
   /// Whether all of it is there.
