@@ -14,10 +14,7 @@ enum CallRequest {
   static func closure<Value: AnyInvocation, each Argument: Transferable>(
     _ invocation: Value, chain: String?, _ arguments: repeat each Argument
   ) throws -> [UInt8] {
-    var writer = PickleWriter()
-    writer.begin()
-    writer.mark()
-    if let chain { try writer.string(chain) } else { writer.none() }
+    var writer = try begin(chain)
     writer.append(try ClosureTargets.shared.target(of: invocation))
     writer.mark()
     for argument in repeat each arguments { try writer.encode(argument) }
@@ -66,13 +63,18 @@ enum CallRequest {
   private static func begin(
     _ chain: String?, module: String, className: String?, function: String
   ) throws -> PickleWriter {
+    var writer = try begin(chain)
+    try writer.string(module)
+    if let className { try writer.string(className) } else { writer.none() }
+    try writer.string(function)
+    return writer
+  }
+
+  private static func begin(_ chain: String?) throws -> PickleWriter {
     var writer = PickleWriter()
     writer.begin()
     writer.mark()
     if let chain { try writer.string(chain) } else { writer.none() }
-    try writer.string(module)
-    if let className { try writer.string(className) } else { writer.none() }
-    try writer.string(function)
     return writer
   }
 

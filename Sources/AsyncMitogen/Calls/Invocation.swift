@@ -102,7 +102,6 @@ public struct UnsupportedFunctionError: Error, Sendable, Hashable, CustomStringC
 final class InvocationCache: Sendable {
   static let shared = InvocationCache()
 
-  private let names = Mutex<[ObjectIdentifier: String]>([:])
   private let types = Mutex<[String: any AnyInvocation.Type]>([:])
   /// How many are kept; a hostile parent could otherwise make up names without end.
   private let limit: Int
@@ -114,13 +113,10 @@ final class InvocationCache: Sendable {
 
   /// The name by which another process of the same build finds a type.
   func name<Value: AnyInvocation>(of type: Value.Type) throws(UnsupportedFunctionError) -> String {
-    let key = ObjectIdentifier(type)
-    if let name = names.withLock({ $0[key] }) { return name }
     // A name with an address in it, which private and local types have, means nothing elsewhere.
     guard let name = _mangledTypeName(type), !name.utf8.contains(UInt8(ascii: "$")),
       name.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f })
     else { throw .unnamed(String(describing: type)) }
-    names.withLock { $0[key] = name }
     return name
   }
 
