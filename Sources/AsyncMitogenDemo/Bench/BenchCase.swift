@@ -1,6 +1,8 @@
 /// How much to measure.
 struct Effort: Sendable {
   let quick: Bool
+  /// Where the cases that need targets are to connect to.
+  var targets: [TargetSpec] = []
 
   /// One of two amounts.
   func of(_ full: Int, quick few: Int) -> Int { quick ? few : full }
@@ -13,6 +15,8 @@ struct Effort: Sendable {
 struct BenchCase: Sendable {
   let name: String
   let summary: String
+  /// Whether it can only be measured with targets.
+  var needsTargets = false
   let measure: @Sendable (Effort) async throws -> [Figure]
 
   static let all = [
@@ -46,5 +50,8 @@ struct BenchCase: Sendable {
     BenchCase(
       name: "shutdown", summary: "the end of 20 children, and of a tree whose master was killed",
       measure: { try await ShutdownCase.measure($0) }),
+    BenchCase(
+      name: "connect", summary: "a context at each --on SPEC, beside its program with the command true",
+      needsTargets: true, measure: { try await ConnectCase.measure($0) }),
   ]
 }

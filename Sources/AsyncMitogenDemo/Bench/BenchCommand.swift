@@ -45,12 +45,18 @@ enum BenchCommand {
         Console.line(help)
         return 0
       default:
-        guard argument == ConnectCase.name || BenchCase.all.contains(where: { $0.name == argument }) else {
+        guard BenchCase.all.contains(where: { $0.name == argument }) else {
           Console.error("no such \(argument.hasPrefix("-") ? "option" : "case"): \(argument) (see --help)")
           return 64
         }
         names.append(argument)
       }
+    }
+    let effort = Effort(quick: quick, targets: specs)
+    let cases = BenchCase.all.filter { names.isEmpty ? !$0.needsTargets || !specs.isEmpty : names.contains($0.name) }
+    if specs.isEmpty, let benchCase = cases.first(where: \.needsTargets) {
+      Console.error("\(benchCase.name) needs --on SPEC (see --help)")
+      return 64
     }
     #if DEBUG
       Console.error("built for debugging; figures mean something only with -c release")
@@ -59,33 +65,21 @@ enum BenchCommand {
     let report = Report(json: json)
     report.begin()
     var status: Int32 = 0
-    for benchCase in BenchCase.all where names.isEmpty || names.contains(benchCase.name) {
+    for benchCase in cases {
       do {
-        for figure in try await benchCase.measure(Effort(quick: quick)) { report.add(figure) }
+        for figure in try await benchCase.measure(effort) { report.add(figure) }
       } catch {
         Console.error("\(benchCase.name): \(error)")
         status = 1
       }
     }
-    guard names.isEmpty && !specs.isEmpty || names.contains(ConnectCase.name) else { return status }
-    guard !specs.isEmpty else {
-      Console.error("\(ConnectCase.name) needs --on SPEC (see --help)")
-      return 64
-    }
-    do {
-      for figure in try await ConnectCase.measure(specs, Effort(quick: quick)) { report.add(figure) }
-    } catch {
-      Console.error("\(ConnectCase.name): \(error)")
-      status = 1
-    }
     return status
   }
 
   private static var help: String {
-    let cases = BenchCase.all.map { ($0.name, $0.summary) } + [(ConnectCase.name, ConnectCase.summary)]
-    return cases.reduce(usage) { text, benchCase in
-      let blanks = String(repeating: " ", count: max(1, 15 - benchCase.0.count))
-      return text + "\n  " + benchCase.0 + blanks + benchCase.1
+    BenchCase.all.reduce(usage) { text, benchCase in
+      let blanks = String(repeating: " ", count: max(1, 15 - benchCase.name.count))
+      return text + "\n  " + benchCase.name + blanks + benchCase.summary
     }
   }
 }

@@ -19,9 +19,6 @@ struct ConnectCase {
     var together: Double?
   }
 
-  static let name = "connect"
-  static let summary = "a context at each --on SPEC, beside its program with the command true"
-
   private static let many = 20
 
   private init(_ spec: TargetSpec, name: String, effort: Effort) throws {
@@ -35,11 +32,11 @@ struct ConnectCase {
     limits = hop.method == .ssh ? Limits(cached: 1.08, first: 1.4, together: 1.15) : Limits(cached: 1.5)
   }
 
-  /// - Parameter specs: Where to; each has to be one hop that asks for nothing.
-  static func measure(_ specs: [TargetSpec], _ effort: Effort) async throws -> [Figure] {
+  /// Each target has to be one hop that asks for nothing.
+  static func measure(_ effort: Effort) async throws -> [Figure] {
     var figures: [Figure] = []
-    for (index, spec) in specs.enumerated() {
-      let name = index == 0 ? Self.name : "\(Self.name)/\(spec.hops.last?.method.rawValue ?? "")"
+    for (index, spec) in effort.targets.enumerated() {
+      let name = index == 0 ? "connect" : "connect/\(spec.hops.last?.method.rawValue ?? "")"
       figures += try await ConnectCase(spec, name: name, effort: effort).measure()
     }
     return figures
