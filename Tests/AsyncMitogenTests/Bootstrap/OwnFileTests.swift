@@ -28,7 +28,7 @@ struct OwnFileTests {
   @Test(arguments: TestImage.shells)
   func `nothing is sent where it is`(shell: [String]) throws {
     let file = try #require(try install())
-    #expect(file.path == place.path("bin/program") && file.size == Int64(image.bytes.count))
+    #expect(file.path == place.path("bin/program"))
     let run = try run(file, shell)
     #expect(run.facts?.isCached == true && run.report["rest"] == "REST123", "\(run.errors)")
     #expect(run.leftovers.isEmpty)
@@ -37,9 +37,9 @@ struct OwnFileTests {
   @Test func `another file under its name is not run: it is sent`() throws {
     let file = try #require(try install())
     let others = [
-      OwnFile(path: file.path, number: file.number + 1, size: file.size),
-      OwnFile(path: file.path, number: file.number, size: file.size + 1),
-      OwnFile(path: file.path + "x", number: file.number, size: file.size),
+      OwnFile(path: file.path, number: file.number + 1),
+      OwnFile(path: file.path, number: file.number / 10),
+      OwnFile(path: file.path + "x", number: file.number),
     ]
     for other in others {
       let run = try run(other)

@@ -5,21 +5,19 @@ internal import Glibc
 /// Nobody but root and this account can put another file in its place. Whoever starts it checks that it is the same one.
 struct OwnFile: Sendable, Hashable {
   let path: String
-  /// The file's number in its file system, and how long it is.
+  /// The file's number in its file system: no other file gets it while this one runs.
   let number: UInt64
-  let size: Int64
 
   /// A process that runs it: root can see that by itself.
   let processID: Int32
 
   /// The first argument of the script that starts it.
-  var argument: String { "+\(number)/\(size)/\(processID)+\(path)" }
+  var argument: String { "+\(number)/\(processID)+\(path)" }
 
-  init(path: String, number: UInt64, size: Int64, processID: Int32 = getpid()) {
+  init(path: String, number: UInt64, processID: Int32 = getpid()) {
     self.processID = processID
     self.path = path
     self.number = number
-    self.size = size
   }
 
   /// The file of this process; nil if it has no name any more, or if others could change what that name stands for.
@@ -36,7 +34,7 @@ struct OwnFile: Sendable, Hashable {
       running.st_dev == named.st_dev, running.st_ino == named.st_ino, named.st_mode & S_IFMT == S_IFREG,
       OwnFile.isSafe(named), OwnFile.hasSafeFolders(path)
     else { return nil }
-    self.init(path: path, number: UInt64(named.st_ino), size: Int64(named.st_size))
+    self.init(path: path, number: UInt64(named.st_ino))
   }
 
   /// Whether no shell reads anything but a path in it.

@@ -10,9 +10,11 @@ extension FirstStage {
   /// If the file is there, and is the same, it says so and becomes it.
   static let ownFileText = [
     "a=$1 p=${1#+*+} i=${1%%+/*};i=${i##*/};shift;",
-    // Root sees which file our process runs. Others look at its number, which takes a millisecond more.
-    #"o(){ [ -x "$p" ]||return 1;[ "$p" -ef "/proc/$i/exe" ]&&return;set -- $(ls -niL "$p" 2>/dev/null);"#,
-    #"case $a in "+$1/$6/"*):;;*)false;esac;};"#,
+    // Root sees which file our process runs. Others look at its number: newer kernels tell it to the shell itself, an
+    // ls takes a millisecond. On file systems in layers only ls tells the number that our process sees.
+    #"o(){ [ -x "$p" ]||return 1;[ "$p" -ef "/proc/$i/exe" ]&&return 0;"#,
+    #"{ while read -r k v;do [ "$k" = ino: ]&&case $a in "+$v/"*)return 0;esac;done</proc/self/fdinfo/3;}"#,
+    #" 2>/dev/null 3<"$p";set -- $(ls -niL "$p" 2>/dev/null);case $a in "+$1/"*):;;*)false;esac;};"#,
     #"if o;then echo;echo "MITO$1 facts cached uname \#(HostPlatform.name)";"#,
     #"export ASYNC_MITOGEN_CHILD=1;exec "$p" "mitogen:$2";fi;"#,
   ].joined()
