@@ -19,8 +19,9 @@ final class LoopCore: @unchecked Sendable {
   /// Called once the leader has ended after ``stop()``.
   private let stopped = Mutex<[@Sendable () -> Void]>([])
 
-  /// How many tasks run between two looks at the descriptors.
+  /// How many tasks run between two looks at the descriptors, and how long they may take together, in nanoseconds.
   private static let tasksPerTurn = 32
+  private static let turnLength: UInt64 = 100_000
 
   init(name: String, maximumThreads: Int) throws(SystemError) {
     self.name = name
@@ -231,32 +232,47 @@ final class LoopCore: @unchecked Sendable {
     while let action = state.withLock({ $0.timers.popDue(at: now) }) { action() }
   }
 
-  private enum NextTask {
+  private enum NextStep {
     case none
     case lost
-    case run(TaskWork, LoopState.WatchAction)
+    case lane
+    case task(TaskWork, LoopState.WatchAction)
   }
 
-  /// Runs tasks that wait, a bounded number; false if the lead was lost in one of them.
+  /// Runs tasks that wait, as many as belong to a turn, and on the lane what they leave there; false if the lead was lost
+  /// in one.
+  ///
+  /// What is written in between stays for the end of the turn: many messages, one system call.
   private func runTasks(_ me: ThreadIdentifier) -> Bool {
-    for turn in 0...LoopCore.tasksPerTurn {
-      let next = state.withLock { state -> NextTask in
+    var count = 0
+    var end: UInt64 = 0
+    while true {
+      let next = state.withLock { state -> NextStep in
         guard state.leads(me) else { return .lost }
         // Between tasks nobody takes over, since this thread holds or is about to hold the lane.
         state.isInTask = false
-        guard turn < LoopCore.tasksPerTurn, state.canRunTasks, let task = state.tasks.popFirst() else { return .none }
+        guard count < LoopCore.tasksPerTurn, state.canRunTasks else { return .none }
+        if count > 0, !state.lane.isEmpty { return .lane }
+        guard !state.tasks.isEmpty else { return .none }
+        let now = amt_monotonic_nanoseconds()
+        if count == 0 { end = now + LoopCore.turnLength }
+        guard now < end, let task = state.tasks.popFirst() else { return .none }
         state.isInTask = true
-        return .run(task, state.watch(now: amt_monotonic_nanoseconds()))
+        return .task(task, state.watch(now: now))
       }
       switch next {
       case .none: return true
       case .lost: return false
-      case .run(let task, let watch):
+      case .lane:
+        laneHolder.store(me, ordering: .relaxed)
+        runLane()
+        laneHolder.store(0, ordering: .relaxed)
+      case .task(let task, let watch):
+        count += 1
         perform(watch)
         unsafe task.job.runSynchronously(on: task.executor.asUnownedTaskExecutor())
       }
     }
-    return true
   }
 
   /// The leader ends with the loop, and whoever waits for that is told.

@@ -15,13 +15,13 @@ extension FileService {
 
   /// Lets every context have a file; see ``register(_:)``.
   public static let register = ServiceMethod<FileService, Path, NoResult>("register", policy: .allowParents) {
-    try await $0.register($1.path)
+    try $0.register($1.path)
   }
 
   /// Lets every context have the files in a directory; see ``registerPrefix(_:)``.
   public static let registerPrefix = ServiceMethod<FileService, Path, NoResult>(
     "register_prefix", policy: .allowParents
-  ) { try await $0.registerPrefix($1.path) }
+  ) { try $0.registerPrefix($1.path) }
 
   /// Everybody may ask; whether there is an answer depends on the file.
   static let fetchMethod = ServiceMethod<FileService, FetchRequest, NoReply>("fetch", policy: .allowAny) {
@@ -33,7 +33,7 @@ extension FileService {
     "acknowledge", policy: .allowAny
   ) {
     guard let message = Message.current else { return }
-    await $0.acknowledge($1.size, from: message.source)
+    $0.acknowledge($1.size, from: message.source)
   }
 
   /// What other contexts may call.

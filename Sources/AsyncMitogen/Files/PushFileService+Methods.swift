@@ -96,29 +96,29 @@ extension PushFileService {
       try assembly.append(arguments.data.bytes)
       try service.shelf.add(arguments.path, assembly.currentDigest, assembly.content)
     }
-    await service.passOnWaiting(arguments.path)
-    await service.passOn(arguments.path, to: arguments.context.id)
+    service.passOnWaiting(arguments.path)
+    service.passOn(arguments.path, to: arguments.context.id)
   }
 
   static let forward = ServiceMethod<PushFileService, Target, NoReply>("forward", policy: .allowParents) {
-    await $0.passOn($1.path, to: $1.context.id)
+    $0.passOn($1.path, to: $1.context.id)
   }
 
   static let storePart = ServiceMethod<PushFileService, Part, NoResult>("store_part", policy: .allowParents) {
     service, part in
     guard let message = Message.current else { return }
-    try await service.store(part, from: message.source)
+    try service.store(part, from: message.source)
     guard service.shelf.find(part.path) != nil else { return }
-    await service.passOnWaiting(part.path)
-    await service.passOn(part.path, to: part.context.id)
+    service.passOnWaiting(part.path)
+    service.passOn(part.path, to: part.context.id)
   }
 
   /// Says whether the content is there.
   static let storeKnown = ServiceMethod<PushFileService, Known, Bool>("store_known", policy: .allowParents) {
     service, known in
     guard try service.shelf.link(known.path, known.digest) else { return false }
-    await service.passOnWaiting(known.path)
-    await service.passOn(known.path, to: known.context.id)
+    service.passOnWaiting(known.path)
+    service.passOn(known.path, to: known.context.id)
     return true
   }
 

@@ -6,11 +6,10 @@ public struct AnyServiceMethod<Host: Service>: Sendable {
   public let policy: Policy
   /// Whether it answers its callers.
   public let sendsReply: Bool
-  /// Checks the arguments; returns what runs the method with them.
-  let bind: @Sendable (ServiceArguments) throws -> BoundMethod
+  let invoke: Invocation
 
-  /// Runs a method whose arguments are there; returns the pickle of the result, nil if nothing is to be answered.
-  typealias BoundMethod = @Sendable @concurrent (Host) async throws -> [UInt8]?
+  /// Checks the arguments and runs the method; returns the pickle of the result, nil if nothing is to be answered.
+  typealias Invocation = @Sendable (isolated Host, ServiceArguments) async throws -> [UInt8]?
 
   /// Forgets the types of a method.
   public init<Arguments: Transferable, Reply: Transferable>(_ method: ServiceMethod<Host, Arguments, Reply>) {
@@ -18,14 +17,18 @@ public struct AnyServiceMethod<Host: Service>: Sendable {
     policy = method.policy
     sendsReply = Reply.self != NoReply.self
     let body = method.body
-    bind = { received in
-      let arguments = try received.decode(Arguments.self)
-      return { host in
-        let reply = try await body(host, arguments)
-        return Reply.self == NoReply.self ? nil : try PickleEncoder().encode(reply)
-      }
+    invoke = { host, received in
+      let arguments: Arguments
+      do { arguments = try received.decode(Arguments.self) } catch { throw RefusedArguments(reason: error) }
+      let reply = try await body(host, arguments)
+      return Reply.self == NoReply.self ? nil : try PickleEncoder().encode(reply)
     }
   }
+}
+
+/// The method has not run: its arguments are not what it wants.
+struct RefusedArguments: Error {
+  let reason: any Error
 }
 
 /// Lists the methods of a service, one in each line.

@@ -69,11 +69,13 @@ actor HandleServiceAdapter: Service {
       name: "\(String(reflecting: type)) on handle \(type.handle)", type: HandleServiceAdapter.self,
       strategy: type.invoker,
       MethodDescription(name: HandleServiceMethod.name, policy: type.policy, keywords: HandleServiceMethod.arguments) {
-        let arguments = try HandleServiceMethod.check($0.keywords, type.requiredArguments)
-        return { service in
-          guard let message = Message.current, let adapter = service as? HandleServiceAdapter else { return nil }
-          return try await adapter.dispatch(arguments, message)
+        (adapter: isolated HandleServiceAdapter, received) in
+        let arguments: [String: PickledValue]
+        do { arguments = try HandleServiceMethod.check(received.keywords(), type.requiredArguments) } catch {
+          throw RefusedArguments(reason: error)
         }
+        guard let message = Message.current else { return nil }
+        return try await adapter.dispatch(arguments, message)
       })
   }
 

@@ -10,7 +10,7 @@ internal import Synchronization
 ///
 ///   struct Add: Codable, Sendable { var amount: Int }
 ///   static let add = ServiceMethod<Counter, Add, Int>("add", policy: .allowParents) { counter, arguments in
-///     await counter.add(arguments.amount)
+///     counter.add(arguments.amount)
 ///   }
 ///   static var methods: [AnyServiceMethod<Counter>] { add }
 /// }

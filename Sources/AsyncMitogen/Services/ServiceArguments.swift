@@ -1,15 +1,23 @@
 /// The keyword arguments of a request, as they came.
 struct ServiceArguments: Sendable {
-  let keywords: Unpickled.Node
-  let router: Router
+  let message: Message
+  let method: MethodDescription
+  /// What values need to know of where they arrive.
+  let userInfo: [CodingUserInfoKey: any Sendable]
+
+  /// Finds them in the request.
+  func keywords() throws -> Unpickled.Node { try method.keywords(message) }
 
   /// The arguments, as a method wants them.
   ///
   /// - Throws: ``ServiceError`` with the name of the first that is missing or wrong.
   func decode<Arguments: Decodable>(_ type: Arguments.Type) throws -> Arguments {
+    let keywords = try keywords()
+    if let arguments = try? keywords.decode(type, userInfo: userInfo) { return arguments }
+    // Again, and this time with an eye on where it goes wrong.
     let trace = DecodingTrace()
     do {
-      return try keywords.decode(type, userInfo: [.router: router, .decodingTrace: trace])
+      return try keywords.decode(type, userInfo: userInfo.merging([.decodingTrace: trace]) { $1 })
     } catch let error as DecodingError {
       throw Self.refusal(error, trace, type)
     } catch {

@@ -38,43 +38,33 @@ struct ServiceDescription: Sendable {
 }
 
 /// A method, without its service's type.
-struct MethodDescription: Sendable {
+final class MethodDescription: Sendable {
   let name: String
   let policy: Policy
   let sendsReply: Bool
   /// Finds the arguments in a request.
   let keywords: @Sendable (Message) throws -> Unpickled.Node
-  /// Checks the arguments; returns what runs the method with them.
-  let bind: @Sendable (ServiceArguments) throws -> BoundMethod
+  /// Runs the method in a task of its own.
+  let launch: @Sendable (any Service, PoolRun) -> Task<Void, Never>
 
-  /// Runs a method whose arguments are there; returns the pickle of the result, nil if nothing is to be answered.
-  typealias BoundMethod = @Sendable @concurrent (any Service) async throws -> [UInt8]?
-
-  init(
-    name: String, policy: Policy, keywords: @escaping @Sendable (Message) throws -> Unpickled.Node,
-    bind: @escaping @Sendable (ServiceArguments) throws -> BoundMethod
+  init<Host: Service>(
+    name: String, policy: Policy, sendsReply: Bool = true,
+    keywords: @escaping @Sendable (Message) throws -> Unpickled.Node = ServiceRequest.keywords,
+    invoke: @escaping AnyServiceMethod<Host>.Invocation
   ) {
     self.name = name
     self.policy = policy
-    sendsReply = true
+    self.sendsReply = sendsReply
     self.keywords = keywords
-    self.bind = bind
+    launch = { service, run in
+      guard let host = service as? Host else {
+        return run.fail(ServiceError("the activator made no \(Host.self) but a \(type(of: service))"))
+      }
+      return run.launch(on: host, invoke)
+    }
   }
 
-  init<Host: Service>(_ method: AnyServiceMethod<Host>) {
-    name = method.name
-    policy = method.policy
-    sendsReply = method.sendsReply
-    keywords = ServiceRequest.keywords
-    let bind = method.bind
-    self.bind = { arguments in
-      let bound = try bind(arguments)
-      return { service in
-        guard let host = service as? Host else {
-          throw ServiceError("the activator made no \(Host.self) but a \(Swift.type(of: service))")
-        }
-        return try await bound(host)
-      }
-    }
+  convenience init<Host: Service>(_ method: AnyServiceMethod<Host>) {
+    self.init(name: method.name, policy: method.policy, sendsReply: method.sendsReply, invoke: method.invoke)
   }
 }

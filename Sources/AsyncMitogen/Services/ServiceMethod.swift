@@ -5,13 +5,13 @@
 /// ignored. `Reply` is any `Codable` type; ``NoResult`` if there is only an end to wait for, and ``NoReply`` if nothing
 /// is ever sent back. There is no method without a policy. Mitogen's `expose`, `arg_spec` and `no_reply`.
 ///
-/// In the body ``Message/current`` is the request, and ``Context/caller`` who sent it.
+/// The body is isolated to the service. In it ``Message/current`` is the request, and ``Context/caller`` who sent it.
 public struct ServiceMethod<Host: Service, Arguments: Transferable, Reply: Transferable>: Sendable {
   /// What it is called by.
   public let name: String
   /// Who may call it.
   public let policy: Policy
-  let body: @Sendable @concurrent (Host, Arguments) async throws -> Reply
+  let body: @Sendable (isolated Host, Arguments) async throws -> Reply
 
   /// Makes a method.
   ///
@@ -22,7 +22,7 @@ public struct ServiceMethod<Host: Service, Arguments: Transferable, Reply: Trans
   @_disfavoredOverload  // A body of several lines that returns nothing fits this too until it has been checked.
   public init(
     _ name: String, policy: Policy,
-    _ body: @escaping @Sendable @concurrent (Host, Arguments) async throws -> Reply
+    _ body: @escaping @Sendable (isolated Host, Arguments) async throws -> Reply
   ) {
     self.name = name
     self.policy = policy
@@ -32,7 +32,7 @@ public struct ServiceMethod<Host: Service, Arguments: Transferable, Reply: Trans
   /// Makes a method with several policies, all of which have to agree.
   public init(
     _ name: String, policy: Policy, _ second: Policy, _ others: Policy...,
-    body: @escaping @Sendable @concurrent (Host, Arguments) async throws -> Reply
+    body: @escaping @Sendable (isolated Host, Arguments) async throws -> Reply
   ) {
     self.init(name, policy: others.reduce(policy && second, &&), body)
   }
@@ -72,7 +72,7 @@ extension ServiceMethod where Arguments == NoArguments {
   /// Makes a method without arguments.
   @_disfavoredOverload
   public init(
-    _ name: String, policy: Policy, _ body: @escaping @Sendable @concurrent (Host) async throws -> Reply
+    _ name: String, policy: Policy, _ body: @escaping @Sendable (isolated Host) async throws -> Reply
   ) {
     self.init(name, policy: policy) { host, _ in try await body(host) }
   }
@@ -80,7 +80,7 @@ extension ServiceMethod where Arguments == NoArguments {
   /// Makes a method without arguments and with several policies, all of which have to agree.
   public init(
     _ name: String, policy: Policy, _ second: Policy, _ others: Policy...,
-    body: @escaping @Sendable @concurrent (Host) async throws -> Reply
+    body: @escaping @Sendable (isolated Host) async throws -> Reply
   ) {
     self.init(name, policy: others.reduce(policy && second, &&)) { host, _ in try await body(host) }
   }
@@ -90,7 +90,7 @@ extension ServiceMethod where Reply == NoResult {
   /// Makes a method whose callers wait for its end.
   public init(
     _ name: String, policy: Policy,
-    _ body: @escaping @Sendable @concurrent (Host, Arguments) async throws -> Void
+    _ body: @escaping @Sendable (isolated Host, Arguments) async throws -> Void
   ) {
     self.init(name, policy: policy) { host, arguments in
       try await body(host, arguments)
@@ -102,7 +102,7 @@ extension ServiceMethod where Reply == NoResult {
 extension ServiceMethod where Arguments == NoArguments, Reply == NoResult {
   /// Makes a method without arguments whose callers wait for its end.
   public init(
-    _ name: String, policy: Policy, _ body: @escaping @Sendable @concurrent (Host) async throws -> Void
+    _ name: String, policy: Policy, _ body: @escaping @Sendable (isolated Host) async throws -> Void
   ) {
     self.init(name, policy: policy) { host, _ in
       try await body(host)
@@ -115,7 +115,7 @@ extension ServiceMethod where Reply == NoReply {
   /// Makes a method that never answers.
   public init(
     _ name: String, policy: Policy,
-    _ body: @escaping @Sendable @concurrent (Host, Arguments) async throws -> Void
+    _ body: @escaping @Sendable (isolated Host, Arguments) async throws -> Void
   ) {
     self.init(name, policy: policy) { host, arguments in
       try await body(host, arguments)
@@ -127,7 +127,7 @@ extension ServiceMethod where Reply == NoReply {
 extension ServiceMethod where Arguments == NoArguments, Reply == NoReply {
   /// Makes a method without arguments that never answers.
   public init(
-    _ name: String, policy: Policy, _ body: @escaping @Sendable @concurrent (Host) async throws -> Void
+    _ name: String, policy: Policy, _ body: @escaping @Sendable (isolated Host) async throws -> Void
   ) {
     self.init(name, policy: policy) { host, _ in
       try await body(host)

@@ -5,6 +5,14 @@ enum ServiceRequest {
   /// How long a name may be, in bytes.
   private static let nameLimit = 1_024
 
+  /// With what a request of ours begins.
+  static let beginning: [UInt8] = {
+    var writer = PickleWriter()
+    writer.begin()
+    writer.mark()
+    return writer.bytes
+  }()
+
   /// A request with arguments of any type that has keys.
   static func encode<Arguments: Encodable>(
     service: String, method: String, _ arguments: Arguments

@@ -25,9 +25,13 @@ public struct Handle: RawRepresentable, Hashable, Sendable, Codable, Comparable,
   /// Hashes the number.
   public func hash(into hasher: inout Hasher) { hasher.combine(rawValue) }
 
-  /// A context gives out its handles one after the other, and looks up only what it gave out: the number itself spreads
-  /// them well, and nobody else can choose them. Each message is looked up; this takes a tenth of the time.
-  public func _rawHashValue(seed: Int) -> Int { Int(rawValue) ^ seed }
+  /// A context gives out its handles one after the other: a multiplication spreads them, and nobody else can choose them.
+  /// Each message is looked up; this takes a tenth of the time.
+  ///
+  /// The number itself would put neighbours beside each other in a table, which then looks at all of them to remove one.
+  public func _rawHashValue(seed: Int) -> Int {
+    Int(truncatingIfNeeded: (UInt64(rawValue) ^ UInt64(truncatingIfNeeded: seed)) &* 0x9e37_79b9_7f4a_7c15 >> 32)
+  }
 
   /// Orders by number.
   public static func < (left: Handle, right: Handle) -> Bool { left.rawValue < right.rawValue }

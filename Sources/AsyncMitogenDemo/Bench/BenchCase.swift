@@ -36,6 +36,9 @@ struct BenchCase: Sendable {
       name: "stream", summary: "bytes from a child, 128 KiB at a time",
       measure: { try await StreamCase.measure($0) }),
     BenchCase(
+      name: "services", summary: "calls of a child to services here, beside calls of functions",
+      measure: { try await ServicesCase.measure($0) }),
+    BenchCase(
       name: "files", summary: "a file of a child copied to one here, over one link and over three",
       measure: { try await FilesCase.measure($0) }),
     BenchCase(

@@ -280,9 +280,9 @@ extension PublicSurface {
     }
     struct Add: Codable, Sendable { var amount: Int }
     static let add = ServiceMethod<Counter, Add, Int>("add", policy: .allowParents) { counter, arguments in
-      await counter.add(arguments.amount)
+      counter.add(arguments.amount)
     }
-    static let total = ServiceMethod<Counter, NoArguments, Int>("total", policy: .allowAny) { await $0.total }
+    static let total = ServiceMethod<Counter, NoArguments, Int>("total", policy: .allowAny) { $0.total }
     static var methods: [AnyServiceMethod<Counter>] {
       add
       total
@@ -315,15 +315,15 @@ extension PublicSurface {
       "write", policy: .allowParents && Policy { $0.message.payload.count < 1_000 }
     ) { journal, line in
       guard Message.current != nil, let caller = Context.caller else { return }
-      await journal.append("\(caller.id): \(line.text)")
+      journal.append("\(caller.id): \(line.text)")
     }
     static let clear = ServiceMethod<Journal, NoArguments, NoResult>(
       "clear", policy: .allowParents, Policy { $0.service == Journal.self }
     ) { journal in
-      await journal.append("cleared")
+      journal.append("cleared")
       return NoResult()
     }
-    static let watch = ServiceMethod<Journal, NoArguments, Handle>("watch", policy: .allowAny) { try await $0.watch() }
+    static let watch = ServiceMethod<Journal, NoArguments, Handle>("watch", policy: .allowAny) { try $0.watch() }
     static var methods: [AnyServiceMethod<Journal>] {
       write
       clear

@@ -196,12 +196,15 @@ struct InvokerTests {
   }
 
   @Test func `arguments are the same in any order and encoding`() {
-    let left = InvocationKey(method: "m", arguments: .keywords([.init("a", 1), .init("b", ["x": 1, "y": [2]])]))
-    let right = InvocationKey(method: "m", arguments: ["b": ["y": [2], "x": 1], "a": 1])
+    let left = InvocationKey(
+      InvokerRequest(RequestID(1), method: "m", arguments: .keywords([.init("a", 1), .init("b", ["x": 1, "y": [2]])])))
+    let right = InvocationKey(InvokerRequest(RequestID(1), method: "m", arguments: ["b": ["y": [2], "x": 1], "a": 1]))
     #expect(left == right)
-    #expect(left != InvocationKey(method: "n", arguments: ["b": ["y": [2], "x": 1], "a": 1]))
-    #expect(left != InvocationKey(method: "m", arguments: ["b": ["y": [2], "x": 1], "a": "1"]))
-    #expect(left != InvocationKey(method: "m", arguments: ["b": ["y": [2], "x": 1]]))
+    #expect(
+      left != InvocationKey(InvokerRequest(RequestID(1), method: "n", arguments: ["b": ["y": [2], "x": 1], "a": 1])))
+    #expect(
+      left != InvocationKey(InvokerRequest(RequestID(1), method: "m", arguments: ["b": ["y": [2], "x": 1], "a": "1"])))
+    #expect(left != InvocationKey(InvokerRequest(RequestID(1), method: "m", arguments: ["b": ["y": [2], "x": 1]])))
   }
 
   // MARK: what is remembered
@@ -214,7 +217,7 @@ struct InvokerTests {
       var cache = ResultCache(limit: limit)
       var model: [(key: InvocationKey, size: Int)] = []
       for number in 0..<60 {
-        let key = InvocationKey(method: "m", arguments: .integer(random.below(12)))
+        let key = InvocationKey(InvokerRequest(RequestID(1), method: "m", arguments: .integer(random.below(12))))
         switch random.below(4) {
         case 0:
           cache.remove { $0 == key }

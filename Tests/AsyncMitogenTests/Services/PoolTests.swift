@@ -264,7 +264,7 @@ actor Polite: Service {
   private func welcome(_ guest: Guest) { self.guest = guest }
 
   static let greet = ServiceMethod<Polite, Guest, NoResult>("greet", policy: .allowParents) { polite, guest in
-    await polite.welcome(guest)
+    polite.welcome(guest)
   }
   static var methods: [AnyServiceMethod<Polite>] { greet }
 

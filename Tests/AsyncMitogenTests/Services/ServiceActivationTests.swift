@@ -159,7 +159,7 @@ actor Patient: Service {
     return count
   }
 
-  static let next = ServiceMethod<Patient, NoArguments, Int>("next", policy: .allowAny) { await $0.bump() }
+  static let next = ServiceMethod<Patient, NoArguments, Int>("next", policy: .allowAny) { $0.bump() }
   static var methods: [AnyServiceMethod<Patient>] { next }
   static var invoker: InvokerStrategy { .serialized }
 }
@@ -210,9 +210,9 @@ actor Recorder: Service {
   private func append(_ number: Int) { numbers.append(number) }
 
   static let note = ServiceMethod<Recorder, Note, NoReply>("note", policy: .allowParents) { recorder, note in
-    await recorder.append(note.number)
+    recorder.append(note.number)
   }
-  static let notes = ServiceMethod<Recorder, NoArguments, [Int]>("notes", policy: .allowParents) { await $0.numbers }
+  static let notes = ServiceMethod<Recorder, NoArguments, [Int]>("notes", policy: .allowParents) { $0.numbers }
   static var methods: [AnyServiceMethod<Recorder>] {
     note
     notes

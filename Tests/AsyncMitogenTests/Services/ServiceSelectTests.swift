@@ -132,15 +132,15 @@ actor Listener: Service {
 
   static let report = ServiceMethod<Listener, Reporter, NoResult>("report", policy: .allowParents) {
     listener, reporter in
-    await listener.report(to: reporter.to)
+    listener.report(to: reporter.to)
   }
   static let open = ServiceMethod<Listener, Wish, [Sender<Int>]>("open", policy: .allowParents) { listener, wish in
-    try await listener.open(wish.count)
+    try listener.open(wish.count)
   }
   static let closeAll = ServiceMethod<Listener, NoArguments, Int>("closeAll", policy: .allowParents) {
-    try await $0.closeAll()
+    try $0.closeAll()
   }
-  static let most = ServiceMethod<Listener, NoArguments, Int>("most", policy: .allowParents) { await $0.most }
+  static let most = ServiceMethod<Listener, NoArguments, Int>("most", policy: .allowParents) { $0.most }
   static var methods: [AnyServiceMethod<Listener>] {
     report
     open

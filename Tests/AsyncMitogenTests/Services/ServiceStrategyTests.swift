@@ -82,6 +82,29 @@ struct ServiceStrategyTests {
     }
   }
 
+  @Test func `deduplicating: arguments too long to be read on the loop`() async throws {
+    try await withRouter { router in
+      let keeper = GateKeeper(router)
+      let child = try await router.local()
+      let long = String(repeating: "x", count: 200_000)
+      let question = Once.Question(number: 5, gate: keeper.gate(), attachment: long)
+      let replies = (0..<5).map { _ in child.callAsync(Once.ask, question) }
+      let entry = try await keeper.next()
+      // Another one differs at its end alone, and does not wait for it.
+      let other = try await child.call(Once.ask, .init(number: 5, attachment: long + "y"))
+      #expect(other == 502)
+      try await entry.proceed.send(0)
+      for reply in replies { #expect(try await reply.get(timeout: .seconds(20)) == 501) }
+      #expect(keeper.receiver.size == 0)
+      // What cannot be read is refused, as a short one is.
+      for length in [1, 200_000] {
+        let wrong: PickledValue = ["number": "five", "attachment": .string(String(repeating: "x", count: length))]
+        let error = await #expect(throws: CallError.self) { try await child.callService(Once.name, "ask", wrong) }
+        #expect(error?.message == "Argument 'number' type incorrect, got 'str', expected 'Int'", "\(error as Any)")
+      }
+    }
+  }
+
   @Test func `a strategy of the program's own`() async throws {
     try await withRouter { router in
       let child = try await router.local()

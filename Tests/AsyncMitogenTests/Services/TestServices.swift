@@ -12,9 +12,9 @@ actor Tally: Service {
   }
   struct Add: Codable, Sendable { var amount: Int }
   static let add = ServiceMethod<Tally, Add, Int>("add", policy: .allowParents) { counter, arguments in
-    await counter.add(arguments.amount)
+    counter.add(arguments.amount)
   }
-  static let total = ServiceMethod<Tally, NoArguments, Int>("total", policy: .allowAny) { await $0.total }
+  static let total = ServiceMethod<Tally, NoArguments, Int>("total", policy: .allowAny) { $0.total }
   static var methods: [AnyServiceMethod<Tally>] {
     add
     total
@@ -156,7 +156,7 @@ actor InTurn: Service {
   }
 
   static let pass = ServiceMethod<InTurn, Gate, Int>("pass", policy: .allowAny) { try await $0.pass($1) }
-  static let most = ServiceMethod<InTurn, NoArguments, Int>("most", policy: .allowAny) { await $0.most }
+  static let most = ServiceMethod<InTurn, NoArguments, Int>("most", policy: .allowAny) { $0.most }
   static var methods: [AnyServiceMethod<InTurn>] {
     pass
     most
@@ -175,9 +175,10 @@ actor Once: Service {
   struct Question: Codable, Sendable {
     var number: Int
     var gate: Gate?
+    var attachment: String?
   }
   static let ask = ServiceMethod<Once, Question, Int>("ask", policy: .allowAny) { once, question in
-    let count = await once.bump()
+    let count = once.bump()
     let told = try await question.gate?.pass() ?? 0
     if told < 0 { throw DiskFull(device: "\(question.number)") }
     return 100 * question.number + count

@@ -39,7 +39,7 @@ public struct DeduplicatingInvoker: Invoker {
 
   /// Answers it with what is remembered, or runs it, or lets it wait for a run that is under way.
   public mutating func admit(_ request: InvokerRequest, now: Duration) -> [InvokerAction] {
-    let key = InvocationKey(method: request.method, arguments: request.arguments)
+    let key = InvocationKey(request)
     if let outcome = cache.find(key, now: now) { return [.answer(request.id, outcome)] }
     if let run = current[key] {
       runs[run]?.waiters.append(request.id, ticket: Ticket(request.id.number))
@@ -103,9 +103,9 @@ struct InvocationKey: Hashable, Sendable {
   /// In place of the arguments: they may be large, or secret.
   let digest: [UInt8]
 
-  init(method: String, arguments: PickledValue) {
-    self.method = method
-    digest = InvocationKey.digest(arguments)
+  init(_ request: InvokerRequest) {
+    method = request.method
+    digest = request.digest ?? InvocationKey.digest(request.arguments)
   }
 
   static func digest(_ arguments: PickledValue) -> [UInt8] {

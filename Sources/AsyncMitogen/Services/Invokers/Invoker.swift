@@ -56,7 +56,9 @@ public struct InvokerRequest: Sendable {
   /// The method that it calls.
   public let method: String
   /// The keyword arguments, if the strategy wants to see them; else `none`.
-  public let arguments: PickledValue
+  public internal(set) var arguments: PickledValue
+  /// The arguments' digest, if it has been taken already.
+  var digest: [UInt8]?
 
   /// Makes a request.
   public init(_ id: RequestID, method: String, arguments: PickledValue = .none) {

@@ -1,12 +1,20 @@
 /// How the methods of a service run beside each other; see ``Service/invoker``.
 public struct InvokerStrategy: Sendable {
   let make: @Sendable () -> any Invoker
-  /// Whether requests have to be read for it.
-  let seesArguments: Bool
+  /// What it wants to know of requests.
+  let interest: Interest
 
-  private init(seesArguments: Bool, make: @escaping @Sendable () -> any Invoker) {
+  enum Interest: Sendable {
+    /// Nothing but their methods.
+    case none
+    /// Whether the arguments of two are the same.
+    case digest
+    case arguments
+  }
+
+  private init(_ interest: Interest, make: @escaping @Sendable () -> any Invoker) {
     self.make = make
-    self.seesArguments = seesArguments
+    self.interest = interest
   }
 
   /// Makes a strategy of your own.
@@ -16,13 +24,13 @@ public struct InvokerStrategy: Sendable {
   ///   - make: Makes the invoker of one service in one pool.
   public static func custom(
     seesArguments: Bool = true, _ make: @escaping @Sendable () -> any Invoker
-  ) -> InvokerStrategy { InvokerStrategy(seesArguments: seesArguments, make: make) }
+  ) -> InvokerStrategy { InvokerStrategy(seesArguments ? .arguments : .none, make: make) }
 
   /// As many at once as the pool has room for: ``ConcurrentInvoker``.
-  public static let concurrent = InvokerStrategy(seesArguments: false) { ConcurrentInvoker() }
+  public static let concurrent = InvokerStrategy(.none) { ConcurrentInvoker() }
 
   /// One at a time, in the order in which they came: ``SerializedInvoker``.
-  public static let serialized = InvokerStrategy(seesArguments: false) { SerializedInvoker() }
+  public static let serialized = InvokerStrategy(.none) { SerializedInvoker() }
 
   /// One for all that are the same, whose result is remembered until it has to make room: ``DeduplicatingInvoker``.
   public static let deduplicating = deduplicating()
@@ -37,7 +45,7 @@ public struct InvokerStrategy: Sendable {
     timeToLive: Duration? = nil, remembersFailures: Bool = false,
     limit: QueueLimit = QueueLimit(messages: 1_024, bytes: 16 << 20)
   ) -> InvokerStrategy {
-    InvokerStrategy(seesArguments: true) {
+    InvokerStrategy(.digest) {
       DeduplicatingInvoker(timeToLive: timeToLive, remembersFailures: remembersFailures, limit: limit)
     }
   }

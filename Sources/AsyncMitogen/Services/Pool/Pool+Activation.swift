@@ -36,20 +36,22 @@ extension Pool {
 
   private func activated(_ name: String, _ result: Result<any Service, any Error>) {
     activationCount -= 1
-    let waiting = services[name]?.takeWaiting() ?? []
+    guard let entry = services[name] else { return checkEnd() }
+    let waiting = entry.takeWaiting()
     switch result {
     case .success(let service):
-      services[name]?.service = service
+      entry.service = service
       order.append(name)
       declared[name] = nil
       watch(name)
-      for (id, arguments) in waiting { submit(id, arguments, to: name) }
+      for request in waiting { submit(request, to: entry) }
     case .failure(let error):
       // The next call tries again.
       services[name] = nil
+      targets.removeAll()
       Pool.log.error("\(name) cannot be made: \(error)")
       let outcome = ServiceOutcome.failure(CallError(describing: error, in: router.contextID))
-      for (id, _) in waiting { answer(id, outcome) }
+      for request in waiting { answer(request.id, outcome) }
     }
     checkEnd()
   }
@@ -65,7 +67,7 @@ extension Pool {
     guard phase == .open, let entry = services[name], entry.watch == nil, let service = entry.service,
       let watch = ServiceWatch(service)
     else { return }
-    services[name]?.watch = watch
+    entry.watch = watch
     watchCount += 1
     launch(watch)
   }

@@ -11,14 +11,14 @@ extension Pool {
     for id in slots.removeWaiting() {
       if deferred.removeValue(forKey: id) != nil {
         Pool.log.warning("deferred work has not begun when the service pool was closed, and is dropped")
-      } else if let name = requests[id]?.work.service {
-        carryOut(finish(id, closedOutcome), of: name)
+      } else if let request = requests[id], let service = services[request.work.service] {
+        carryOut(finish(id, closedOutcome), of: service)
       }
     }
-    for name in services.keys.sorted() {
-      carryOut(services[name]?.invoker.close(closedOutcome) ?? [], of: name)
-      for (id, _) in services[name]?.takeWaiting() ?? [] { answer(id, closedOutcome) }
-      services[name]?.watch?.stop()
+    for (_, service) in services.sorted(by: { $0.key < $1.key }) {
+      carryOut(service.invoker.close(closedOutcome), of: service)
+      for request in service.takeWaiting() { answer(request.id, closedOutcome) }
+      service.watch?.stop()
     }
     checkEnd()
   }

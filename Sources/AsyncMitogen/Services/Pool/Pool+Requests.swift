@@ -1,3 +1,5 @@
+internal import Synchronization
+
 // The way of a request: through the door, its checks, its invoker, room in the pool, and to its answer.
 extension Pool {
   // MARK: what comes
@@ -15,7 +17,7 @@ extension Pool {
       case nil: return
       }
     }
-    wake()
+    router.loop.enqueue(self)
   }
 
   private func receive(_ message: Message) {
@@ -30,24 +32,61 @@ extension Pool {
   /// - Throws: Why the request is refused.
   private func admit(_ message: Message) throws {
     guard phase == .open else { throw ServiceRefusal.poolClosed }
+    let (description, method) = try target(of: message)
+    let question = PolicyRequest(
+      service: description.type, serviceName: description.name, methodName: method.name, message: message,
+      router: router)
+    guard method.policy.isAuthorized(question) else {
+      throw ServiceRefusal.unauthorized(method.name, of: description.name)
+    }
+    let id = nextID()
+    let work = PoolWork(id: id, message: message, service: description.name, method: method)
+    let invokerRequest = try invokerRequest(for: work, description.strategy.interest)
+    let request = PoolRequest(work)
+    requests[id] = request
+    if let key = request.key { requestsByCaller[key] = id }
+    if services[description.name] == nil { activate(description) }
+    if let invokerRequest {
+      queue(invokerRequest, for: description.name)
+    } else {
+      read(work)
+    }
+  }
+
+  /// What an invoker wants to know of a request; nil if that is to be read aside.
+  ///
+  /// - Throws: That the arguments cannot be read.
+  private func invokerRequest(for work: PoolWork, _ interest: InvokerStrategy.Interest) throws -> InvokerRequest? {
+    var request = InvokerRequest(work.id, method: work.method.name)
+    let payload = work.message.payload
+    switch interest {
+    case .none: break
+    case _ where payload.count > Pool.readLimit: return nil
+    case .arguments: request.arguments = try work.method.keywords(work.message).value
+    case .digest:
+      if let digest = digests.find(payload) {
+        request.digest = digest
+      } else {
+        let digest = InvocationKey.digest(try work.method.keywords(work.message).value)
+        digests.remember(digest, of: payload)
+        request.digest = digest
+      }
+    }
+    return request
+  }
+
+  /// The service and the method that a request names.
+  ///
+  /// - Throws: That there is none.
+  private func target(of message: Message) throws -> (ServiceDescription, MethodDescription) {
+    let isStandard = message.handle == .callService && message.encoding != .binary
+    if isStandard, let known = targets.find(message.payload) { return known.value }
     let (name, methodName) = try names(message)
     let description = try description(of: name, for: message)
     guard let method = description.methods[methodName] else { throw ServiceRefusal.noSuchMethod(methodName) }
-    let question = PolicyRequest(
-      service: description.type, serviceName: name, methodName: methodName, message: message, router: router)
-    guard method.policy.isAuthorized(question) else { throw ServiceRefusal.unauthorized(methodName, of: name) }
-    let arguments: PickledValue =
-      description.strategy.seesArguments ? try method.keywords(message).value : .none
-    let id = nextID()
-    let request = PoolRequest(PoolWork(id: id, message: message, service: name, method: method))
-    requests[id] = request
-    if let key = request.key { requestsByCaller[key] = id }
-    if services[name] == nil { activate(description) }
-    if services[name]?.service == nil {
-      services[name]?.wait(id, arguments)
-    } else {
-      submit(id, arguments, to: name)
-    }
+    // One that is not there yet has to be permitted each time.
+    if isStandard, services[name] != nil { targets.remember(message.payload, (description, method)) }
+    return (description, method)
   }
 
   private func names(_ message: Message) throws -> (service: String, method: String) {
@@ -56,11 +95,37 @@ extension Pool {
     return (name, HandleServiceMethod.name)
   }
 
+  /// How many bytes a request may have to be read on the loop, for an invoker that looks at the arguments.
+  static let readLimit = 65_536
+
+  /// Reads the arguments of a large request aside, for its invoker: others may overtake it meanwhile.
+  private nonisolated func read(_ work: PoolWork) {
+    Task(executorPreference: router.loop.tasks) {
+      do {
+        let arguments = try work.method.keywords(work.message).value
+        var request = InvokerRequest(work.id, method: work.method.name, arguments: arguments)
+        request.digest = InvocationKey.digest(arguments)
+        self.note(.read(request))
+      } catch {
+        self.note(.unreadable(work.id, CallError(describing: error, in: self.router.contextID)))
+      }
+    }
+  }
+
+  /// Gives a request to its service's invoker, once the service is there.
+  private func queue(_ request: InvokerRequest, for name: String) {
+    guard let service = services[name] else { return answer(request.id, closedOutcome) }
+    if service.service == nil {
+      service.wait(request)
+    } else {
+      submit(request, to: service)
+    }
+  }
+
   /// Gives a request to its service's invoker.
-  func submit(_ id: RequestID, _ arguments: PickledValue, to name: String) {
-    guard let method = requests[id]?.work.method.name else { return }
-    let request = InvokerRequest(id, method: method, arguments: arguments)
-    carryOut(services[name]?.invoker.admit(request, now: now) ?? [], of: name)
+  func submit(_ request: InvokerRequest, to service: PoolService) {
+    guard requests[request.id] != nil else { return }
+    carryOut(service.invoker.admit(request, now: now), of: service)
   }
 
   var now: Duration { .nanoseconds(Int64(clamping: router.loop.now)) }
@@ -68,7 +133,8 @@ extension Pool {
   // MARK: what invokers want
 
   /// Does what an invoker wants, and what it wants on hearing of that.
-  func carryOut(_ actions: [InvokerAction], of name: String) {
+  func carryOut(_ actions: [InvokerAction], of service: PoolService) {
+    let name = service.description.name
     var line = actions
     var position = 0
     while position < line.count {
@@ -152,11 +218,12 @@ extension Pool {
     guard let request = requests[id] else { return }
     let name = request.work.service
     settle(request)
-    guard services[name]?.service != nil else {
-      services[name]?.forget(id)
-      return
+    guard let service = services[name] else { return }
+    if service.service == nil {
+      service.forget(id)
+    } else {
+      carryOut(service.invoker.cancel(id, now: now), of: service)
     }
-    carryOut(services[name]?.invoker.cancel(id, now: now) ?? [], of: name)
   }
 
   // MARK: running
@@ -170,21 +237,32 @@ extension Pool {
     guard let request = requests[id], let service = services[request.work.service]?.service else { return }
     leaveLine(request)
     request.stage = .running
-    request.task = launch(request.work, service)
+    request.task = request.work.method.launch(service, PoolRun(work: request.work, pool: self))
   }
 
-  private func ended(_ id: RequestID, _ outcome: ServiceOutcome) {
-    deferred[id] = nil
-    deferredTasks[id] = nil
-    if let next = slots.release() { start(next) }
-    if let name = requests[id]?.work.service { carryOut(finish(id, outcome), of: name) }
-    checkEnd()
+  /// Something has happened outside of the pool; from any thread, without waiting.
+  nonisolated func note(_ event: PoolEvents.Event) {
+    if events.withLock({ $0.add(event) }) { router.loop.enqueue(self) }
   }
 
-  private nonisolated func launch(_ work: PoolWork, _ service: any Service) -> Task<Void, Never> {
-    Task(executorPreference: router.loop.tasks) {
-      await self.ended(work.id, await self.run(work, service))
+  /// Takes what has happened.
+  func takeEvents() {
+    for event in events.withLock({ $0.take() }) {
+      switch event {
+      case .ended(let id, let outcome): end(id, outcome)
+      case .read(let request): if let name = requests[request.id]?.work.service { queue(request, for: name) }
+      case .unreadable(let id, let error): answer(id, .failure(error))
+      }
     }
+  }
+
+  private func end(_ id: RequestID, _ outcome: ServiceOutcome) {
+    if deferredTasks.removeValue(forKey: id) != nil { deferred[id] = nil }
+    if let next = slots.release() { start(next) }
+    if let request = requests[id], let service = services[request.work.service] {
+      carryOut(finish(id, outcome), of: service)
+    }
+    checkEnd()
   }
 
   private nonisolated func launch(
@@ -194,38 +272,7 @@ extension Pool {
       do { try await self.inEnvironment { try await work() } } catch {
         Pool.log.error("While handling deferred work: \(error)")
       }
-      await self.ended(id, .nothing)
-    }
-  }
-
-  private nonisolated func run(_ work: PoolWork, _ service: any Service) async -> ServiceOutcome {
-    let (message, method) = (work.message, work.method)
-    guard !Task.isCancelled else { return .cancelled }
-    let bound: MethodDescription.BoundMethod
-    do {
-      bound = try method.bind(ServiceArguments(keywords: try method.keywords(message), router: router))
-    } catch {
-      return .failure(CallError(describing: error, in: router.contextID))
-    }
-    do {
-      let payload = try await inEnvironment {
-        try await ServiceCall.binding.withValue(ServiceCall(message: message, pool: self)) { try await bound(service) }
-      }
-      return payload.map { .reply($0) } ?? .nothing
-    } catch {
-      if error is CancellationError, Task.isCancelled { return .cancelled }
-      let described = CallError(describing: error, in: router.contextID)
-      let name = "\(work.service).\(method.name)"
-      if !method.sendsReply {
-        Pool.log.error("While calling no-reply method \(name): \(described)")
-        return .nothing
-      }
-      if message.replyTo == .none {
-        Pool.log.error("While invoking \(name), whose caller expects no reply: \(described)")
-      } else {
-        Pool.log.debug("While invoking \(name): \(described)")
-      }
-      return .failure(described)
+      self.note(.ended(id, .nothing))
     }
   }
 }

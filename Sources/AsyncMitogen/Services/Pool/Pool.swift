@@ -14,7 +14,11 @@ internal import Synchronization
 /// A router has one pool at a time, and keeps it until it is closed, or the router ends. A child makes its own when a
 /// parent calls a service for the first time, of ``RouterConfiguration/poolSize``, unless the program has made one there.
 /// Methods run as tasks on the broker's threads, beside functions that are called. Mitogen's `Pool`.
-public actor Pool {
+///
+/// An actor on its broker's loop: a request is looked at where it was read.
+@safe public actor Pool: LaneActor, LaneRunnable {
+  /// The executor of the broker's loop.
+  public nonisolated let unownedExecutor: UnownedSerialExecutor
   /// How many methods run at once; also one that waits for something counts.
   public nonisolated let size: Int
   /// The router whose calls it answers.
@@ -22,6 +26,9 @@ public actor Pool {
 
   nonisolated let intake: PoolIntake
   nonisolated let activator: any ServiceActivator
+  nonisolated let events = Mutex(PoolEvents())
+  /// What values need to know of where they arrive.
+  nonisolated let userInfo: [CodingUserInfoKey: any Sendable]
   private nonisolated let environment: ExternalContext?
   private nonisolated let startFailure: (any Error)?
 
@@ -42,6 +49,10 @@ public actor Pool {
   var order: [String] = []
   /// Services that the first call makes, whoever it comes from.
   var declared: [String: ServiceDescription] = [:]
+  /// What requests have named that were let through, while services neither come nor go.
+  var targets = KnownTargets<(ServiceDescription, MethodDescription)>(
+    beginning: ServiceRequest.beginning, limit: 1_024)
+  var digests = KnownDigests()
   var requests: [RequestID: PoolRequest] = [:]
   var requestsByCaller: [CallAdmission.Key: RequestID] = [:]
   var slots: PoolSlots
@@ -79,10 +90,12 @@ public actor Pool {
   ) {
     let count = max(1, size ?? router.configuration.poolSize)
     let intake = PoolIntake(limit: queueLimit)
+    unsafe unownedExecutor = router.loop.lane
     self.size = count
     self.router = router
     self.activator = activator
     self.intake = intake
+    userInfo = [.router: router]
     environment = router.parentIDs.isEmpty ? nil : ExternalContext(router: router)
     slots = PoolSlots(size: count)
     var failure: (any Error)?
@@ -166,6 +179,7 @@ public actor Pool {
   }
 
   func insert(_ service: PoolService) {
+    targets.removeAll()
     services[service.description.name] = service
     if service.service != nil { order.append(service.description.name) }
   }
@@ -221,9 +235,13 @@ public actor Pool {
   /// How many requests wait now: for room, for their turn, or for a service that is being made.
   public nonisolated var waitingCount: Int { intake.waitingCount }
 
-  /// Tells the pool that something has come.
-  nonisolated func wake() {
-    Task(executorPreference: router.loop.tasks) { await self.takeSome() }
+  nonisolated var isOnLane: Bool { router.loop.holdsLane }
+
+  nonisolated func runOnLane() {
+    enter {
+      $0.takeEvents()
+      $0.takeSome()
+    }
   }
 
   /// Runs `body` with what functions and methods find in a child.

@@ -40,13 +40,15 @@ struct PoolWork: Sendable {
 }
 
 /// A service in its pool, or on its way there.
-struct PoolService: Sendable {
+///
+/// Not a value, as requests are none: its pool alone has it.
+final class PoolService {
   let description: ServiceDescription
   var invoker: any Invoker
   /// Nil while it is being made.
   var service: (any Service)?
   /// The requests that wait for it to be made, in order.
-  private var waiting = WaitingLine<(id: RequestID, arguments: PickledValue)>()
+  private var waiting = WaitingLine<InvokerRequest>()
   var watch: ServiceWatch?
 
   init(_ description: ServiceDescription, _ service: (any Service)?) {
@@ -56,13 +58,11 @@ struct PoolService: Sendable {
   }
 
   /// A request waits until the service is there.
-  mutating func wait(_ id: RequestID, _ arguments: PickledValue) {
-    waiting.append((id, arguments), ticket: Ticket(id.number))
-  }
+  func wait(_ request: InvokerRequest) { waiting.append(request, ticket: Ticket(request.id.number)) }
 
   /// Nobody waits for a request any more.
-  mutating func forget(_ id: RequestID) { _ = waiting.remove(Ticket(id.number)) }
+  func forget(_ id: RequestID) { _ = waiting.remove(Ticket(id.number)) }
 
   /// The requests that wait no longer, in order.
-  mutating func takeWaiting() -> [(id: RequestID, arguments: PickledValue)] { waiting.removeAll() }
+  func takeWaiting() -> [InvokerRequest] { waiting.removeAll() }
 }

@@ -66,7 +66,8 @@ final class ServiceHost: Sendable {
       state.pool = pool
       return true
     }
-    if isWanted { pool.wake() }
+    // Not here and now: the pool is still being made.
+    if isWanted { pool.router.loop.enqueue(pool) }
   }
 
   /// The pool takes nothing more: it is not handed out again.
@@ -155,9 +156,10 @@ final class ServiceHost: Sendable {
     wake(intake)
   }
 
+  /// Lets the pool take what has come; on the lane. A pool that is being made looks by itself.
   private func wake(_ intake: PoolIntake) {
     let pool = state.withLock { $0.intake === intake ? $0.pool : nil }
-    pool?.wake()
+    pool?.enter { $0.takeSome() }
   }
 }
 

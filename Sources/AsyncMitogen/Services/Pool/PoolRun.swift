@@ -1,0 +1,66 @@
+/// A request that runs: its method, in a task of its own, and its end, of which the pool hears.
+struct PoolRun: Sendable {
+  let work: PoolWork
+  let pool: Pool
+
+  /// Runs the method on its service.
+  ///
+  /// The task begins on the service, and so do the checks of the arguments: to begin elsewhere would cost two changes of
+  /// actors more for each request.
+  func launch<Host: Service>(on host: Host, _ invoke: @escaping AnyServiceMethod<Host>.Invocation) -> Task<Void, Never>
+  {
+    func start(_ host: isolated Host) -> Task<Void, Never> {
+      Task(executorPreference: pool.router.loop.tasks) {
+        _ = host
+        pool.note(.ended(work.id, await outcome(host, invoke)))
+      }
+    }
+    // Safe: an isolated function differs from a plain one in its type alone, and this one touches nothing of the service;
+    // only the closure in it does, which is isolated to the service wherever it is made.
+    let make = unsafe unsafeBitCast(
+      start as (isolated Host) -> Task<Void, Never>, to: ((Host) -> Task<Void, Never>).self)
+    return make(host)
+  }
+
+  /// Ends without having run.
+  func fail(_ error: any Error) -> Task<Void, Never> {
+    let failure = CallError(describing: error, in: pool.router.contextID)
+    return Task(executorPreference: pool.router.loop.tasks) { pool.note(.ended(work.id, .failure(failure))) }
+  }
+
+  private func outcome<Host: Service>(
+    _ host: isolated Host, _ invoke: AnyServiceMethod<Host>.Invocation
+  ) async -> ServiceOutcome {
+    guard !Task.isCancelled else { return .cancelled }
+    let arguments = ServiceArguments(message: work.message, method: work.method, userInfo: pool.userInfo)
+    do {
+      let payload = try await pool.inEnvironment {
+        try await ServiceCall.binding.withValue(ServiceCall(message: work.message, pool: pool)) {
+          try await invoke(host, arguments)
+        }
+      }
+      return payload.map { .reply($0) } ?? .nothing
+    } catch let refusal as RefusedArguments {
+      return .failure(CallError(describing: refusal.reason, in: pool.router.contextID))
+    } catch {
+      return self.failure(error)
+    }
+  }
+
+  /// What becomes of what a method throws.
+  private func failure(_ error: any Error) -> ServiceOutcome {
+    if error is CancellationError, Task.isCancelled { return .cancelled }
+    let described = CallError(describing: error, in: pool.router.contextID)
+    let name = "\(work.service).\(work.method.name)"
+    if !work.method.sendsReply {
+      Pool.log.error("While calling no-reply method \(name): \(described)")
+      return .nothing
+    }
+    if work.message.replyTo == .none {
+      Pool.log.error("While invoking \(name), whose caller expects no reply: \(described)")
+    } else {
+      Pool.log.debug("While invoking \(name): \(described)")
+    }
+    return .failure(described)
+  }
+}
