@@ -12,12 +12,25 @@ final class OutgoingTransfer: Sendable {
 
   private struct State: Sendable {
     var window: TransferWindow
+    /// What was to be sent by others at the last look, and how many pieces ago that last changed.
+    var foreground: UInt64
+    var quietPieces = OutgoingTransfer.politePieces
     var position: Int
     var failure: (any Error)?
     var waiter: Parked<Void>?
     /// Nil until the handle is registered, and after the end.
     var control: Handle?
+
+    /// Another piece is to be sent, and so much has been sent by others.
+    mutating func makeWay(_ foreground: UInt64) {
+      quietPieces = foreground == self.foreground ? min(quietPieces + 1, OutgoingTransfer.politePieces) : 0
+      self.foreground = foreground
+      window.isPolite = quietPieces < OutgoingTransfer.politePieces
+    }
   }
+
+  /// For how many pieces it makes way after somebody else has sent something.
+  private static let politePieces = 256
 
   let number: UInt64
   let file: OpenedFile
@@ -44,7 +57,8 @@ final class OutgoingTransfer: Sendable {
     if case .extended = form { isExtended = true } else { isExtended = false }
     requester = sender.contextID
     handle = sender.handle
-    state = Mutex(State(window: TransferWindow(limit: window), position: offset))
+    let foreground = router.foregroundCount.load(ordering: .relaxed)
+    state = Mutex(State(window: TransferWindow(limit: window), foreground: foreground, position: offset))
     let registration = HandlerRegistration(respondent: requester)
     let control = try router.register(registration) { [weak self] in self?.hear($0) }
     state.withLock { $0.control = control }
@@ -127,12 +141,18 @@ final class OutgoingTransfer: Sendable {
   }
 
   private func post(_ encoding: MessageEncoding, _ payload: [UInt8]) {
-    router.post(
-      Message(destination: requester, handle: handle, replyTo: control, encoding: encoding, payload: payload))
+    send(Message(destination: requester, handle: handle, replyTo: control, encoding: encoding, payload: payload))
   }
 
   private func postEnd(_ reason: String) {
-    router.post(.dead(reason, destination: requester, source: router.contextID, handle: handle))
+    send(.dead(reason, destination: requester, source: router.contextID, handle: handle))
+  }
+
+  /// All on one way, in its order; others go first.
+  private func send(_ message: Message) {
+    var message = message
+    message.isBulk = true
+    router.post(message)
   }
 
   private func close() {
@@ -155,8 +175,12 @@ final class OutgoingTransfer: Sendable {
 
   /// Waits until a piece may be sent; returns how large it may be.
   private func room() async throws -> Int {
+    let foreground = router.foregroundCount.load(ordering: .relaxed)
     while true {
-      let (window, failure) = state.withLock { ($0.window, $0.failure) }
+      let (window, failure) = state.withLock { state in
+        state.makeWay(foreground)
+        return (state.window, state.failure)
+      }
       if let failure { throw failure }
       if let room = window.room { return room }
       // One that waits for its turn waits for another reader, or for its own.

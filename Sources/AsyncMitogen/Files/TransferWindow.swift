@@ -6,6 +6,10 @@ struct TransferWindow: Sendable {
   static let whole = 1 << 20
   /// The least that a transfer may be ahead, however many share a link.
   static let least = 32 << 10
+  /// How far a transfer is ahead, and how large its pieces are, while others have something to say on the way: what they
+  /// say waits behind that.
+  static let polite = 64 << 10
+  private static let politeChunk = 16 << 10
   /// The size of Mitogen's pieces: 128 KiB with the header.
   static let wholeChunk = (128 << 10) - 26
   private static let leastChunk = 16 << 10
@@ -14,6 +18,8 @@ struct TransferWindow: Sendable {
   private(set) var acknowledged = 0
   /// How much may be sent and not acknowledged before sending stops.
   var limit: Int
+  /// Whether others have something to say.
+  var isPolite = false
 
   init(limit: Int = TransferWindow.whole) { self.limit = limit }
 
@@ -26,7 +32,8 @@ struct TransferWindow: Sendable {
 
   /// The size of the next piece; nil if it has to wait.
   var room: Int? {
-    guard outstanding < limit else { return nil }
+    guard outstanding < (isPolite ? min(limit, TransferWindow.polite) : limit) else { return nil }
+    if isPolite { return TransferWindow.politeChunk }
     return limit >= TransferWindow.whole
       ? TransferWindow.wholeChunk : max(TransferWindow.leastChunk, min(TransferWindow.wholeChunk, limit / 4))
   }

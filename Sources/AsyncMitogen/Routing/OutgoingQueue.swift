@@ -1,7 +1,8 @@
 /// The bytes that a stream has yet to write, in pieces that one system call can gather.
 ///
 /// Small messages are copied one behind the other into a piece; a large payload is a piece of its own and is not
-/// copied. Pure.
+/// copied. Messages in bulk go when nothing else waits, one at a time: however many there are, another waits for one of
+/// them at most. Pure.
 struct OutgoingQueue: Sendable {
   /// A payload from this size on is a piece of its own.
   static let largePayload = 16_384
@@ -15,15 +16,25 @@ struct OutgoingQueue: Sendable {
   /// Whether the last piece may be added to.
   private var isOpen = false
   private var spare: [UInt8] = []
+  /// What goes when there are no pieces any more; empty if there are none.
+  private var bulk = RingBuffer<Message>()
   /// How many bytes wait.
   private(set) var count = 0
 
   /// Whether nothing waits.
   var isEmpty: Bool { count == 0 }
 
-  /// Adds a message behind all others.
+  /// Adds a message behind all others of its kind.
   mutating func append(_ message: Message) {
     count += MessageHeader.size + message.payload.count
+    if message.isBulk, !pieces.isEmpty {
+      bulk.append(message)
+    } else {
+      addPieces(message)
+    }
+  }
+
+  private mutating func addPieces(_ message: Message) {
     openPiece()
     let last = pieces.count - 1
     pieces[last].append(addingCapacity: MessageHeader.size) { span in
@@ -92,6 +103,7 @@ struct OutgoingQueue: Sendable {
         }
         pieces.removeAll(keepingCapacity: true)
         (head, offset, isOpen) = (0, 0, false)
+        if let message = bulk.popFirst() { addPieces(message) }
         return
       }
       pieces[head] = []

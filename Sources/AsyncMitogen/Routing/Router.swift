@@ -25,6 +25,8 @@ internal import Synchronization
   nonisolated let services = ServiceHost()
   /// How many chains of calls have been made, which gives each its name.
   nonisolated let chainCount = Atomic<UInt64>(0)
+  /// How many messages have gone to neighbours that were not in bulk: who sends in bulk makes way for others.
+  nonisolated let foregroundCount = Atomic<UInt64>(0)
   private nonisolated let outbox = Mutex(Outbox())
   private nonisolated let parents: Mutex<[ContextID]>
   private var spareMessages: [Message] = []

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// One link of a router, as an actor on its loop: bytes in, messages out, and the other way.
 ///
 /// Mitogen's `Stream` with its `MitogenProtocol`. It enters the router directly, once for what one wake-up brought: an
@@ -74,6 +76,10 @@
   func send(_ message: Message) {
     guard !isClosed else { return }
     outgoing.append(message)
+    // Only the lane writes it.
+    if !message.isBulk {
+      router.foregroundCount.store(router.foregroundCount.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
+    }
     scheduleFlush()
   }
 

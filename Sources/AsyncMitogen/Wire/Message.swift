@@ -24,6 +24,9 @@ public struct Message: Sendable {
   public var replyTo: Handle
   /// How the payload is to be read.
   public var encoding: MessageEncoding
+  /// Whether others need not wait for it on the way out of this context: a piece of something long. Those that are so keep
+  /// their order among themselves.
+  var isBulk = false
   /// The payload.
   public var payload: [UInt8]
 

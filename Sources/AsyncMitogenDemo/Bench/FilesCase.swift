@@ -1,5 +1,6 @@
 import AsyncMitogen
 import Glibc
+import Synchronization
 
 /// A gibibyte from a file of a child to a file here, both in memory: with its digest taken at both ends, in place only
 /// when it is right. The floor copies as many bytes through a socket, and checks nothing.
@@ -12,12 +13,57 @@ enum FilesCase {
     defer { scratch.remove() }
     let (one, memory) = try await compare(scratch, bytes, hops: 1, effort)
     let (three, relayed) = try await compare(scratch, bytes, hops: 3, effort)
+    let calls = try await callsBeside(effort)
     return [
       Figure("files", one, unit: "MB/s", target: .atLeastTimesFloor(0.7)),
       Figure("files/3hops", three, unit: "MB/s", target: .atLeastTimesFloor(0.5)),
       Figure("files/memory", value: memory, unit: "MB", target: .atMost(32), count: 1),
       Figure("files/3hops/memory", value: relayed, unit: "MB", target: .atMost(32), count: 3),
+      Figure(
+        "files/call/p99", value: calls.ours.percentile99, unit: "µs", floor: calls.floor.percentile99,
+        target: .atMostTimesFloor(5), count: calls.ours.count),
+      Figure("files/call", calls, unit: "µs"),
     ]
+  }
+
+  /// How long calls take while a file of 4 GiB comes over the same link; the floor is the same calls without it.
+  ///
+  /// The file has nothing in it but its length, and is not kept: a disk would be what is measured.
+  private static func callsBeside(_ effort: Effort) async throws -> Comparison {
+    let scratch = try Scratch(0)
+    defer { scratch.remove() }
+    guard unsafe truncate(scratch.source, off_t(effort.of(4_096, quick: 512)) << 20) == 0 else {
+      throw FloorError(operation: "truncate \(scratch.source)", code: errno)
+    }
+    return try await withRouter { router in
+      let child = try await router.local()
+      let count = effort.of(4_000, quick: 1_000)
+      var comparison = Comparison()
+      for round in 0...effort.of(3, quick: 1) {
+        let idle = try await calls(child) { $0 == count }
+        let isOver = Mutex(false)
+        let reading = Task {
+          defer { isOver.withLock { $0 = true } }
+          for try await _ in try await FileService.fetch(scratch.source, from: child) {}
+        }
+        let busy = try await calls(child) { _ in isOver.withLock { $0 } }
+        try await reading.value
+        guard round > 0 else { continue }
+        comparison.floor.add(idle, per: .microsecond)
+        comparison.ours.add(busy, per: .microsecond)
+      }
+      return comparison
+    }
+  }
+
+  private static func calls(_ child: Context, until isEnough: (Int) -> Bool) async throws -> [UInt64] {
+    var durations: [UInt64] = []
+    while !isEnough(durations.count) {
+      let start = Machine.now
+      _ = try await child.call { 1 }
+      durations.append(Machine.now - start)
+    }
+    return durations
   }
 
   /// The rates, and the most memory that any of the children ever had.

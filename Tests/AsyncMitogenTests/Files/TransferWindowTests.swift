@@ -11,6 +11,25 @@ private final class Changing<Value> {
 
 /// How far transfers may be ahead of their readers, and whose turn it is.
 struct TransferWindowTests {
+  @Test func `it makes way for others`() {
+    var window = TransferWindow()
+    window.isPolite = true
+    var count = 0
+    while let room = window.room {
+      #expect(room <= TransferWindow.polite / 4)
+      window.send(room)
+      count += 1
+    }
+    #expect(count >= 4 && window.outstanding <= TransferWindow.polite + TransferWindow.polite / 4)
+    window.isPolite = false
+    #expect(window.room == TransferWindow.wholeChunk)
+    // No more than its share, which may be less.
+    window = TransferWindow(limit: TransferWindow.least)
+    window.isPolite = true
+    while let room = window.room { window.send(room) }
+    #expect(window.outstanding <= TransferWindow.least + TransferWindow.polite / 4)
+  }
+
   @Test func `alone, Mitogen's pieces up to Mitogen's window`() {
     var window = TransferWindow()
     var pieces = 0

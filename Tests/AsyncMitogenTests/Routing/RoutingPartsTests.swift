@@ -151,6 +151,65 @@ struct OutgoingQueueTests {
   }
 }
 
+extension OutgoingQueueTests {
+  /// Writes up to so many bytes, and returns them.
+  private func write(_ limit: Int, of queue: inout OutgoingQueue) -> [UInt8] {
+    var written: [UInt8] = []
+    _ = queue.withPieces { pieces, offset in
+      written = Array(pieces.joined().dropFirst(offset).prefix(limit))
+      return written.count
+    }
+    return written
+  }
+
+  @Test func `what is in bulk lets others go first, and keeps its order`() throws {
+    var generator = SplitMix64(state: 5)
+    for _ in 0..<200 {
+      var queue = OutgoingQueue()
+      var decoder = FrameDecoder(limit: 1 << 20)
+      var (sent, received): ([Bool: [Int]], [Bool: [Int]]) = ([:], [:])
+      var written: [UInt8] = []
+      var number = 0
+      for _ in 0..<Int.random(in: 1...80, using: &generator) {
+        if Bool.random(using: &generator) {
+          number += 1
+          let isBulk = Bool.random(using: &generator)
+          var message = Message(
+            handle: Handle(rawValue: UInt32(number)),
+            payload: [UInt8](
+              repeating: isBulk ? 1 : 0, count: isBulk ? Int.random(in: 1...70_000, using: &generator) : 9))
+          message.isBulk = isBulk
+          queue.append(message)
+          sent[isBulk, default: []].append(number)
+        } else {
+          written += write(Int.random(in: 1...90_000, using: &generator), of: &queue)
+        }
+      }
+      var isLast = false
+      while !isLast {
+        let bytes = write(.max, of: &queue)
+        isLast = bytes.isEmpty
+        written += bytes
+      }
+      for message in try decoder.append(written) {
+        received[message.payload.first == 1, default: []].append(Int(message.handle.rawValue))
+      }
+      #expect(received == sent && queue.isEmpty && queue.count == 0)
+    }
+  }
+
+  @Test func `another waits for one in bulk at most`() throws {
+    var queue = OutgoingQueue()
+    var bulk = Message(handle: 1, payload: [UInt8](repeating: 1, count: 100_000))
+    bulk.isBulk = true
+    for _ in 0..<10 { queue.append(bulk) }
+    queue.append(Message(handle: 2, payload: [1]))
+    #expect(queue.count == 10 * (100_000 + MessageHeader.size) + MessageHeader.size + 1)
+    let first = write(.max, of: &queue)
+    #expect(first.count == 100_000 + 2 * MessageHeader.size + 1)
+  }
+}
+
 struct ContextNamesTests {
   @Test func `names are kept up to a limit, and one that goes leaves room`() {
     var names = ContextNames()
