@@ -32,8 +32,10 @@ enum Program {
       return try await TreeCommand(options: options, targets: try options.targets.load()).run()
     case .run(let options, let line):
       return try await RunCommand(options: options, targets: try options.targets.load(), commandLine: line).run()
-    case .copy(let options, let copy):
-      return try await CopyCommand(options: options, targets: try options.targets.load(), copy: copy).run()
+    case .copy(let options, let file):
+      return try await CopyCommand(options: options, targets: try options.targets.load(), file: file).run()
+    case .fetch(let options, let file):
+      return try await FetchCommand(options: options, targets: try options.targets.load(), file: file).run()
     case .tail(let options, let tail):
       return try await TailCommand(options: options, targets: try options.targets.load(), tail: tail).run()
     case .top(let options, let top):

@@ -42,6 +42,8 @@ extension FileService {
     registerPrefix
     fetchMethod
     acknowledgeMethod
+    relay
+    endRelay
   }
 
   /// Answers a request for a file, then begins to send it.
@@ -58,12 +60,14 @@ extension FileService {
 
   private nonisolated func start(_ request: FetchRequest, for message: Message) async throws {
     guard request.sender.contextID == message.source else { throw FileRefusal.foreignSender }
-    let access = try await access(request.path, isPrivileged: router.hasParentAuthority(message))
+    let relayed = await relayed(request.path)
+    let access =
+      try await relayed == nil ? access(request.path, isPrivileged: router.hasParentAuthority(message)) : []
     let hop = await router.neighbour(towards: message.source)
     let isPlain = request.offset == nil
     let number = try await reserve(for: message.source, over: hop, isPlain: isPlain, path: request.path)
     do {
-      let file = try FileService.open(request.path, access)
+      let file = try relayed ?? FileService.open(request.path, access)
       let (offset, form) = try FileService.beginning(of: file, request)
       let transfer = try OutgoingTransfer(
         number: number, file: file, to: request.sender, from: offset, form: form,
@@ -120,8 +124,10 @@ extension FileService {
 
   private static func reply(_ transfer: OutgoingTransfer, _ isPlain: Bool) throws -> [UInt8] {
     var metadata = transfer.file.metadata
-    metadata.owner = metadata.ownerID.flatMap { AccountNames.shared.user($0) }
-    metadata.group = metadata.groupID.flatMap { AccountNames.shared.group($0) }
+    if transfer.file.isNamed {
+      metadata.owner = metadata.ownerID.flatMap { AccountNames.shared.user($0) }
+      metadata.group = metadata.groupID.flatMap { AccountNames.shared.group($0) }
+    }
     guard isPlain else {
       return try PickleEncoder().encode(
         FetchReply(metadata: metadata, offset: transfer.offset, control: transfer.control))

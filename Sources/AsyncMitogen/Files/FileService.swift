@@ -27,6 +27,8 @@ public actor FileService: Service {
   public nonisolated let limits: FileServiceLimits
 
   private var paths: ServedPaths
+  /// What has come from other contexts, by its path there.
+  private var relayed: [String: OpenedFile] = [:]
   private var transfers: TransferTable<OutgoingTransfer>
   private var isEnding = false
 
@@ -66,6 +68,20 @@ public actor FileService: Service {
   private func tooManyPaths(_ path: String) -> FileServiceError {
     FileServiceError(.limit, path: path, detail: "\(limits.paths) paths are registered already")
   }
+
+  /// Gives everybody a file that has come from another context.
+  func keep(_ file: OpenedFile) throws {
+    guard relayed[file.path] != nil || relayed.count < limits.relays else {
+      throw FileServiceError(.limit, path: file.path, detail: "\(limits.relays) files are relayed already")
+    }
+    relayed[file.path] = file
+  }
+
+  /// A file that has come from another context; nil if there is none of that path.
+  func relayed(_ path: String) -> OpenedFile? { relayed[path] }
+
+  /// Gives it to nobody any more.
+  func endRelay(_ path: String) { relayed[path] = nil }
 
   // MARK: transfers
 

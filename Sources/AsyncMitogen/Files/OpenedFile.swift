@@ -11,17 +11,22 @@ final class OpenedFile: Sendable {
 
   let path: String
   let metadata: FileMetadata
+  /// Whether it stands under its path; one that has come from elsewhere has no name.
+  let isNamed: Bool
   private let descriptor: FileDescriptor
   private let identity: Identity
 
+  /// - Parameter metadata: What it was where it came from; nil if it is from here.
   /// - Throws: ``FileServiceError`` if it is no regular file.
-  init(_ descriptor: FileDescriptor, path: String) throws {
+  init(_ descriptor: FileDescriptor, path: String, metadata original: FileMetadata? = nil) throws {
     self.path = path
     self.descriptor = descriptor
     let status = try OpenedFile.status(descriptor, path)
     guard status.st_mode & S_IFMT == S_IFREG else { throw FileServiceError(.notRegular, path: path) }
-    metadata = FileMetadata(status)
-    identity = Identity(size: metadata.size, modified: metadata.modified)
+    let own = FileMetadata(status)
+    metadata = original ?? own
+    isNamed = original == nil
+    identity = Identity(size: own.size, modified: own.modified)
   }
 
   /// Opens a file by its name, wherever links lead.
@@ -64,7 +69,7 @@ final class OpenedFile: Sendable {
     if now.modified != identity.modified { throw FileServiceError(.changed, path: path) }
     // Files that the system makes up, like those of /proc, have sizes that mean nothing.
     if try !read(at: identity.size, count: 1).isEmpty { throw FileServiceError(.grew, path: path) }
-    if status.st_nlink == 0 { throw FileServiceError(.disappeared, path: path) }
+    if isNamed, status.st_nlink == 0 { throw FileServiceError(.disappeared, path: path) }
   }
 
   /// Takes the beginning of a file into a digest.

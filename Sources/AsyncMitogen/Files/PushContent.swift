@@ -1,4 +1,3 @@
-internal import CAsyncMitogen
 internal import Glibc
 
 /// The content of a file that is kept to be passed on: in memory, or in a file that has no name.
@@ -52,7 +51,7 @@ struct PushAssembly: Sendable {
   /// - Parameter limit: Up to which size content is kept in memory.
   init(size: Int, inMemoryUpTo limit: Int) throws {
     self.size = size
-    spool = size > limit ? try PushAssembly.makeSpool() : nil
+    spool = size > limit ? try FileDescriptor.makeSpool() : nil
   }
 
   /// Takes the next piece.
@@ -77,13 +76,4 @@ struct PushAssembly: Sendable {
 
   /// What is there.
   var content: PushContent { spool.map { .disk($0, size: position) } ?? .memory(bytes) }
-
-  private static func makeSpool() throws -> FileDescriptor {
-    let directory = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
-    var name = Array("\(directory)/.async-mitogen.XXXXXX".utf8CString)
-    let number = unsafe amt_make_temporary(&name)
-    guard number >= 0 else { throw FileServiceError(.system(-number), path: directory) }
-    _ = unsafe unlink(name)
-    return FileDescriptor(number)
-  }
 }

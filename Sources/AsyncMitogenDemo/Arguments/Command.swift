@@ -4,7 +4,8 @@ enum Command: Equatable {
   case tree(TreeOptions)
   /// The command line is never empty.
   case run(TreeOptions, commandLine: [String])
-  case copy(TreeOptions, CopyOptions)
+  case copy(TreeOptions, IncomingFile)
+  case fetch(TreeOptions, IncomingFile)
   case tail(TreeOptions, TailOptions)
   case top(TreeOptions, TopOptions)
   case bench([String])
@@ -48,7 +49,12 @@ enum Command: Equatable {
       guard reader.operands.count == 2 else {
         throw UsageError("copy needs a file and where it goes: '\(Program.name) copy --on SPEC FILE PATH'")
       }
-      return .copy(options, CopyOptions(file: reader.operands[0], path: reader.operands[1]))
+      return .copy(options, reader.file)
+    case .fetch:
+      guard reader.operands.count == 2 else {
+        throw UsageError("fetch needs a file and where it goes: '\(Program.name) fetch --on SPEC REMOTE LOCAL'")
+      }
+      return .fetch(options, reader.file)
     case .tail:
       guard reader.operands.count == 1 else {
         throw UsageError("tail needs one file: '\(Program.name) tail --on SPEC FILE'")

@@ -1,11 +1,3 @@
-/// What `copy` is to copy.
-struct CopyOptions: Equatable, Sendable {
-  /// The file here.
-  var file: String
-  /// Where it goes in the targets: a path, or a directory.
-  var path: String
-}
-
 /// What `tail` is to follow.
 struct TailOptions: Equatable, Sendable {
   /// The file in the targets.

@@ -8,7 +8,11 @@ struct CommandReader {
   private(set) var options = TreeOptions()
   private(set) var lines = TailOptions.defaultLines
   private(set) var top = TopOptions()
+  private(set) var resumes = false
   private(set) var operands: [String] = []
+
+  /// What is to be transferred, if there are two operands.
+  var file: IncomingFile { IncomingFile(source: operands[0], destination: operands[1], resumes: resumes) }
 
   init(_ arguments: ArraySlice<String>, of topic: HelpTopic) {
     reader = ArgumentReader(arguments, of: topic.rawValue)
@@ -20,7 +24,7 @@ struct CommandReader {
     while let item = reader.next() {
       switch item {
       case .option("--help", nil), .option("-h", nil): return false
-      case .option(let name, .some) where ["--json", "--help", "--password-prompt"].contains(name):
+      case .option(let name, .some) where ["--json", "--help", "--password-prompt", "--resume"].contains(name):
         throw UsageError("\(name) takes no value")
       case .option(let name, let value):
         guard try read(name, value) else { throw reader.unexpected(item) }
@@ -50,6 +54,7 @@ struct CommandReader {
       options.depth = try reader.number(of: name, attached: value, in: TreeOptions.depthRange)
     case "--lines" where topic == .tail:
       lines = try reader.number(of: name, attached: value, in: TailOptions.linesRange)
+    case "--resume" where topic == .copy || topic == .fetch: resumes = true
     case "--interval" where topic == .top:
       top.interval = try reader.seconds(of: name, attached: value, in: TopOptions.intervalRange)
     case "--count" where topic == .top:
@@ -98,7 +103,7 @@ extension HelpTopic {
   /// Whether it is a command whose options are read here.
   var isCommand: Bool {
     switch self {
-    case .facts, .tree, .run, .copy, .tail, .top: true
+    case .facts, .tree, .run, .copy, .fetch, .tail, .top: true
     case .program, .targets, .bench: false
     }
   }
@@ -106,7 +111,7 @@ extension HelpTopic {
   /// Whether it makes no sense without targets.
   fileprivate var needsTargets: Bool {
     switch self {
-    case .copy, .tail, .top: true
+    case .copy, .fetch, .tail, .top: true
     case .facts, .tree, .run, .program, .targets, .bench: false
     }
   }
@@ -115,7 +120,7 @@ extension HelpTopic {
   fileprivate var operandLimit: Int {
     switch self {
     case .run: .max
-    case .copy: 2
+    case .copy, .fetch: 2
     case .tail: 1
     case .facts, .tree, .top, .program, .targets, .bench: 0
     }

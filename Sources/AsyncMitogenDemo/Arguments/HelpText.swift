@@ -10,6 +10,7 @@ enum HelpText {
       tree              the contexts and who started whom
       run -- COMMAND…   run a command in each context, with its output as it comes
       copy FILE PATH    copy a file to each target
+      fetch FILE PATH   collect a file from each target
       tail FILE         the lines of a file in each target, as they are written
       top               load, memory and the busiest processes of each target, again and again
       bench             measure the library
@@ -61,12 +62,27 @@ enum HelpText {
     """
 
   static let copy = """
-    Usage: \(Program.name) copy --on SPEC… [--json] FILE PATH
+    Usage: \(Program.name) copy --on SPEC… [--resume] [--json] FILE PATH
 
-    Copies a file to all targets at once, with its mode. It is there when it is complete, and in place of what was
-    there before: until then it has another name. If PATH is a directory, the file keeps its name in it.
+    Copies a file to all targets at once, with its mode and times. It is there when it is complete, and in place of what
+    was there before: until then it has another name. If PATH is a directory, the file keeps its name in it. To targets
+    that have hops in common it goes over these once: the last of them keeps it, in its TMPDIR or /tmp, until the end.
 
+      --resume   keep what a target has when its copy fails, in .NAME.partial, and go on with what is there
       --json     one JSON document: {"copies":[…]}, each with "path", "bytes" and "milliseconds", or with "error"
+
+    """
+
+  static let fetch = """
+    Usage: \(Program.name) fetch --on SPEC… [--resume] [--json] FILE PATH
+
+    Collects a file from all targets at once, with its mode and times. It is there when it is complete, and in place of
+    what was there before. Of one target, it goes to PATH, or keeps its name in it if PATH is a directory. Of several,
+    PATH is a directory, which is made if it is not there; each file is called as its target in it, with '_' for what
+    is not a letter, a digit or one of -._@+=, and '~2' behind a name that is there already.
+
+      --resume   keep what has come when a transfer fails, in .NAME.partial, and go on with what is there
+      --json     one JSON document: {"fetches":[…]}, each with "path", "bytes" and "milliseconds", or with "error"
 
     """
 

@@ -5,6 +5,7 @@ enum HelpTopic: String, Equatable, CaseIterable {
   case tree
   case run
   case copy
+  case fetch
   case tail
   case top
   case targets
@@ -30,6 +31,7 @@ enum HelpTopic: String, Equatable, CaseIterable {
     case .tree: HelpText.tree + HelpText.local + HelpText.targetOptions
     case .run: HelpText.run + HelpText.local + HelpText.targetOptions
     case .copy: HelpText.copy + HelpText.targetOptions
+    case .fetch: HelpText.fetch + HelpText.targetOptions
     case .tail: HelpText.tail + HelpText.targetOptions
     case .top: HelpText.top + HelpText.targetOptions
     case .targets: HelpText.targets

@@ -37,6 +37,21 @@ struct ContextTree: Sendable {
     return nodes.filter { $0.parent == parent }
   }
 
+  /// Where the ways to targets part: contexts with targets behind more than one link, or that are targets themselves and
+  /// have others behind them.
+  var forks: Set<ContextID> {
+    var uses: [ContextID: Int] = [:]
+    for member in members {
+      var node = Optional(member)
+      while let current = node {
+        uses[current.context.id, default: 0] += 1
+        // From where the way up is known already, it is gone no second time.
+        node = uses[current.context.id] == 1 ? self[current.parent] : nil
+      }
+    }
+    return Set(uses.filter { $0.value > 1 }.keys)
+  }
+
   /// Adds a context, whose parent is there already.
   mutating func add(_ node: Node) {
     indices[node.context.id] = nodes.count
@@ -130,8 +145,8 @@ extension ContextTree {
   func reason<Answer>(of node: Node, in answers: Answers<Answer>) -> String? {
     switch answers[node.context.id] {
     case .success: nil
-    // Of its own errors, the text says all.
-    case .failure(let error as CallError) where error.typeName.hasPrefix(Program.name + ".") && error.causes.isEmpty:
+    // Of our errors, the library's and the program's, the text says all.
+    case .failure(let error as CallError) where error.typeName.hasPrefix("AsyncMitogen") && error.causes.isEmpty:
       error.message
     case .failure(let error): "\(error)"
     case nil: "no answer"

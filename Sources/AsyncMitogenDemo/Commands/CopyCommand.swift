@@ -1,61 +1,108 @@
 internal import AsyncMitogen
 
 /// `copy`: copies a file to all targets.
+///
+/// Targets fetch it from this process. Where the ways to several part, the context there fetches it first, and they from
+/// that: so it goes over no link twice.
 struct CopyCommand {
   let options: TreeOptions
   let targets: [TargetSpec]
-  let copy: CopyOptions
+  let file: IncomingFile
 
-  /// A copy, and how long it took.
-  struct Copied: Sendable {
-    let result: CopyResult
-    let duration: Duration
-  }
+  func run() async throws -> Int32 { try await report().print(asJSON: options.json) }
 
-  func run() async throws -> Int32 {
-    let file = try OutgoingFile(copy.file)
-    var timeline = Timeline()
-    let (tree, answers) = try await ProgressLine.showing { progress in
-      try await withRouter { router in
-        let tree = try await ContextTree.start(
-          options, targets: targets, on: router, timeline: &timeline, progress: progress)
-        let answers = await send(file, in: tree, router: router, progress: progress)
-        timeline.finish("copy")
-        // Where the task is cancelled, it is no news that the copies failed.
-        try Task.checkCancellation()
-        return (tree, answers)
+  /// Copies the file.
+  func report() async throws -> TransferReport {
+    let status = try OpenFile(reading: file.source).status()
+    guard status.kind == .regular else { throw TransferError("'\(file.source)' is not a file") }
+    return try await TransferReport.of("copy", results: "copies", options, targets) { tree, router in
+      let forks = tree.forks
+      let files = FileService(
+        router: router, limits: FileServiceLimits(transfers: tree.members.count + forks.count))
+      let pool = Pool(router: router, services: [files])
+      try await files.register(file.source)
+      var board = TransferBoard(stage: "copy")
+      for node in tree.nodes {
+        if forks.contains(node.context.id) {
+          board.add(.relay(node.context.id), name: "by way of \(node.name)", size: status.size)
+        }
+        if node.target != nil { board.add(.target(node.context.id), name: node.name, size: status.size) }
       }
+      let answers = await TransferDisplay.showing(board) { display in
+        let distribution = Distribution(
+          tree: tree, forks: forks, router: router, display: display, file: file, size: status.size)
+        return await distribution.send(below: nil, from: router.myself)
+      }
+      await pool.close()
+      return answers
     }
-    timeline.finish("shutdown")
-    let report = CopyReport(tree: tree, answers: answers, timeline: timeline)
-    try StandardStream.output.write(options.json ? report.json.document : report.text(on: .output))
-    return report.isComplete ? ExitCode.success : ExitCode.failure
+  }
+}
+
+/// How a file comes to all targets in a tree.
+private struct Distribution: Sendable {
+  let tree: ContextTree
+  let forks: Set<ContextID>
+  let router: Router
+  let display: TransferDisplay
+  let file: IncomingFile
+  let size: Int
+
+  typealias Answers = ContextTree.Answers<TransferReport.Transfer>
+
+  /// Sends it to the targets behind a context.
+  func send(below node: ContextTree.Node?, from origin: Context) async -> Answers {
+    await withTaskGroup(of: Answers.self) { group in
+      for child in tree.children(of: node) { group.addTask { await send(to: child, from: origin) } }
+      return await group.reduce(into: [:]) { $0.merge($1) { first, _ in first } }
+    }
   }
 
-  private func send(
-    _ file: OutgoingFile, in tree: ContextTree, router: Router, progress: ProgressLine
-  ) async -> ContextTree.Answers<Copied> {
-    let progress = CopyProgress(
-      line: progress, total: file.status.size * tree.members.count, targets: tree.members.count)
-    return await withTaskGroup(of: (ContextID, Result<Copied, any Error>).self) { group in
-      for node in tree.members {
-        group.addTask {
-          let start = ContinuousClock.now
-          do {
-            let result = try await file.send(to: node.context, as: copy.path, router: router) { count in
-              await progress.sent(count)
-            }
-            await progress.finish()
-            return (node.context.id, .success(Copied(result: result, duration: start.duration(to: .now))))
-          } catch {
-            await progress.finish()
-            return (node.context.id, .failure(error))
-          }
+  /// Sends it to a context if that is a target, and to those behind it.
+  private func send(to node: ContextTree.Node, from source: Context) async -> Answers {
+    let origin = forks.contains(node.context.id) ? await relay(at: node, from: source) : source
+    async let behind = send(below: node, from: origin)
+    guard node.target != nil else { return await behind }
+    let answer = await TransferReport.Transfer.measuring {
+      try await following(.target(node.context.id)) { positions in
+        try await node.context.call(file, origin, positions) { file, origin, positions in
+          try await file.fetch(from: origin) { try await positions.send($0.position) }
         }
       }
-      var answers: ContextTree.Answers<Copied> = [:]
-      for await (id, answer) in group { answers[id] = answer }
-      return answers
+    }
+    return await behind.merging([node.context.id: answer]) { first, _ in first }
+  }
+
+  /// Lets a context have the file, to give it to those behind it; returns where these find it: there, or where it is
+  /// now if that context has no room for it.
+  private func relay(at node: ContextTree.Node, from origin: Context) async -> Context {
+    do {
+      try await following(.relay(node.context.id)) { positions in
+        let relay = FileService.Relay(path: file.source, origin: origin, progress: positions)
+        try await node.context.call(FileService.relay, relay)
+      }
+      return node.context
+    } catch {
+      return origin
+    }
+  }
+
+  /// Shows how far a transfer is that says so to a sender.
+  private func following<Result: Sendable>(
+    _ id: TransferBoard.ID, _ body: (Sender<Int>) async throws -> Result
+  ) async throws -> Result {
+    let positions = Receiver<Int>(router: router)
+    defer { positions.close() }
+    async let _: Void = {
+      for try await position in positions { await display.move(id, to: position, of: size) }
+    }()
+    do {
+      let result = try await body(positions.sender)
+      await display.end(id, isDone: true)
+      return result
+    } catch {
+      await display.end(id, isDone: false)
+      throw error
     }
   }
 }

@@ -18,23 +18,6 @@ final class OpenFile: Sendable {
     self.init(path: path, descriptor: OwnedDescriptor(number))
   }
 
-  /// Makes a new file that only its owner can read, under a name that nobody else has.
-  ///
-  /// - Parameter path: What the file is to become: this one is in the same directory.
-  static func temporary(for path: String) throws(FileError) -> OpenFile {
-    let slash = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
-    let directory = path[..<slash]
-    var name = Array((directory + "." + path[slash...] + ".XXXXXX").utf8CString)
-    let number = unsafe mkstemp(&name)
-    guard number >= 0 else {
-      throw FileError(action: "make a file in", path: directory.isEmpty ? "." : String(directory), code: errno)
-    }
-    // There is no call that makes both at once everywhere.
-    _ = fcntl(number, F_SETFD, FD_CLOEXEC)
-    let path = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    return OpenFile(path: path, descriptor: OwnedDescriptor(number))
-  }
-
   /// Reads what comes next; empty at the end.
   func read(upTo count: Int) throws(FileError) -> [UInt8] {
     var chunk = [UInt8](repeating: 0, count: count)
@@ -56,42 +39,12 @@ final class OpenFile: Sendable {
     }
   }
 
-  /// Writes all of some bytes.
-  func write(_ bytes: [UInt8]) throws(FileError) {
-    var rest = bytes[...]
-    while !rest.isEmpty {
-      let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor.number, $0.baseAddress, $0.count) }
-      if count >= 0 {
-        rest = rest.dropFirst(count)
-      } else if errno != EINTR {
-        throw FileError(action: "write", path: path, code: errno)
-      }
-    }
-  }
-
   /// Goes on at a place in the file.
   func seek(to position: Int) throws(FileError) {
     guard lseek(descriptor.number, off_t(position), SEEK_SET) >= 0 else {
       throw FileError(action: "seek in", path: path, code: errno)
     }
   }
-
-  /// Sets who may do what with it.
-  func setMode(_ mode: UInt32) throws(FileError) {
-    guard fchmod(descriptor.number, mode_t(mode)) == 0 else {
-      throw FileError(action: "set the mode of", path: path, code: errno)
-    }
-  }
-
-  /// Gives it its final name, in place of whatever has that.
-  func rename(to target: String) throws(FileError) {
-    guard unsafe Glibc.rename(path, target) == 0 else {
-      throw FileError(action: "rename to", path: target, code: errno)
-    }
-  }
-
-  /// Takes its name away.
-  func remove() { _ = unsafe unlink(path) }
 
   /// What the system says of it.
   func status() throws(FileError) -> FileStatus {
