@@ -6,7 +6,7 @@ extension FileService {
     public var path: String
     /// Which context has it.
     public var origin: Context
-    /// Hears how many bytes have come, at most ten times a second.
+    /// Hears how many bytes have come: at the beginning, and at most ten times a second.
     public var progress: Sender<Int>?
 
     /// Makes the arguments.
@@ -39,6 +39,7 @@ extension FileService {
     let transfer = try await fetch(arguments.path, from: arguments.origin)
     let spool = try FileDescriptor.makeSpool()
     var position = 0
+    try await arguments.progress?.send(position)
     var heard = ContinuousClock.now
     for try await bytes in transfer {
       try spool.append(bytes, at: &position, path: arguments.path)

@@ -16,26 +16,31 @@ struct CopyCommand {
     let status = try OpenFile(reading: file.source).status()
     guard status.kind == .regular else { throw TransferError("'\(file.source)' is not a file") }
     return try await TransferReport.of("copy", results: "copies", options, targets) { tree, router in
-      let forks = tree.forks
-      let files = FileService(
-        router: router, limits: FileServiceLimits(transfers: tree.members.count + forks.count))
-      let pool = Pool(router: router, services: [files])
-      try await files.register(file.source)
-      var board = TransferBoard(stage: "copy")
-      for node in tree.nodes {
-        if forks.contains(node.context.id) {
-          board.add(.relay(node.context.id), name: "by way of \(node.name)", size: status.size)
-        }
-        if node.target != nil { board.add(.target(node.context.id), name: node.name, size: status.size) }
-      }
-      let answers = await TransferDisplay.showing(board) { display in
-        let distribution = Distribution(
-          tree: tree, forks: forks, router: router, display: display, file: file, size: status.size)
-        return await distribution.send(below: nil, from: router.myself)
-      }
-      await pool.close()
-      return answers
+      try await send(status.size, in: tree, on: router)
     }
+  }
+
+  /// Copies the file, which has that size, to the targets of a tree.
+  func send(_ size: Int, in tree: ContextTree, on router: Router) async throws -> TransferReport.Answers {
+    let forks = tree.forks
+    let limits = FileServiceLimits(transfers: tree.members.count + forks.count)
+    let files = FileService(router: router, limits: limits)
+    let pool = Pool(router: router, services: [files])
+    try await files.register(file.source)
+    var board = TransferBoard(stage: "copy")
+    for node in tree.nodes {
+      if forks.contains(node.context.id) {
+        board.add(.relay(node.context.id), name: "by way of \(node.name)", size: size)
+      }
+      if node.target != nil { board.add(.target(node.context.id), name: node.name, size: size) }
+    }
+    let answers = await TransferDisplay.showing(board) { display in
+      let distribution = Distribution(
+        tree: tree, forks: forks, router: router, display: display, file: file, size: size)
+      return await distribution.send(below: nil, from: router.myself)
+    }
+    await pool.close()
+    return answers
   }
 }
 
@@ -48,18 +53,16 @@ private struct Distribution: Sendable {
   let file: IncomingFile
   let size: Int
 
-  typealias Answers = ContextTree.Answers<TransferReport.Transfer>
-
   /// Sends it to the targets behind a context.
-  func send(below node: ContextTree.Node?, from origin: Context) async -> Answers {
-    await withTaskGroup(of: Answers.self) { group in
+  func send(below node: ContextTree.Node?, from origin: Context) async -> TransferReport.Answers {
+    await withTaskGroup(of: TransferReport.Answers.self) { group in
       for child in tree.children(of: node) { group.addTask { await send(to: child, from: origin) } }
       return await group.reduce(into: [:]) { $0.merge($1) { first, _ in first } }
     }
   }
 
   /// Sends it to a context if that is a target, and to those behind it.
-  private func send(to node: ContextTree.Node, from source: Context) async -> Answers {
+  private func send(to node: ContextTree.Node, from source: Context) async -> TransferReport.Answers {
     let origin = forks.contains(node.context.id) ? await relay(at: node, from: source) : source
     async let behind = send(below: node, from: origin)
     guard node.target != nil else { return await behind }

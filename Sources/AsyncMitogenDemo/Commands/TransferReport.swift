@@ -5,8 +5,10 @@ struct TransferReport: Sendable {
   /// What the transfers are called in JSON.
   let results: String
   let tree: ContextTree
-  let answers: ContextTree.Answers<Transfer>
+  let answers: Answers
   let timeline: Timeline
+
+  typealias Answers = ContextTree.Answers<Transfer>
 
   /// A file that has been transferred, and how long that took.
   struct Transfer: Sendable {
@@ -27,7 +29,7 @@ struct TransferReport: Sendable {
   /// Connects targets, and transfers a file from or to them.
   static func of(
     _ stage: String, results: String, _ options: TreeOptions, _ targets: [TargetSpec],
-    _ transfer: (ContextTree, Router) async throws -> ContextTree.Answers<Transfer>
+    _ transfer: (ContextTree, Router) async throws -> Answers
   ) async throws -> TransferReport {
     var timeline = Timeline()
     let (tree, answers) = try await ProgressLine.showing { progress in

@@ -21,9 +21,9 @@ import Testing
     #expect(try Self.command("run -- -x") == .run(TreeOptions(), commandLine: ["-x"]))
   }
 
-  @Test(arguments: ["", "facts ", "tree ", "run ", "copy ", "tail ", "top "])
+  @Test(arguments: ["", "facts ", "tree ", "run ", "copy ", "fetch ", "tail ", "top "])
   func `Targets of any command`(_ name: String) throws {
-    let operands = ["run ": " x", "copy ": " a b", "tail ": " a"][name] ?? ""
+    let operands = ["run ": " x", "copy ": " a b", "fetch ": " a b", "tail ": " a"][name] ?? ""
     let command = try Self.command(
       name + "--on local --inventory hosts --on=ssh:k3?port=1 --parallel 0 --timeout 2.5 --password-prompt" + operands)
     var options = TreeOptions()
@@ -37,7 +37,8 @@ import Testing
       switch name {
       case "tree ": .tree(options)
       case "run ": .run(options, commandLine: ["x"])
-      case "copy ": .copy(options, CopyOptions(file: "a", path: "b"))
+      case "copy ": .copy(options, IncomingFile(source: "a", destination: "b"))
+      case "fetch ": .fetch(options, IncomingFile(source: "a", destination: "b"))
       case "tail ": .tail(options, TailOptions(file: "a"))
       case "top ": .top(options, TopOptions())
       default: .facts(options)
@@ -51,6 +52,11 @@ import Testing
       return
     }
     #expect(tail == TailOptions(file: "-f", lines: 0))
+    guard case .fetch(_, let file) = try Self.command("fetch --resume --on local a b") else {
+      Issue.record("not fetch")
+      return
+    }
+    #expect(file == IncomingFile(source: "a", destination: "b", resumes: true))
     guard case .top(_, let top) = try Self.command("top --on local --interval 0.5 --count 3") else {
       Issue.record("not top")
       return
@@ -82,6 +88,8 @@ import Testing
     ("tree --on local --", "tree takes no arguments after '--'"), ("facts --lines 3", "facts has no option '--lines'"),
     ("copy a b", "copy needs targets"), ("copy --on local a", "copy needs a file and where it goes"),
     ("copy --on local a b c", "copy takes no argument 'c'"), ("copy --on local -- a b c", "copy takes no argument 'c'"),
+    ("fetch --on local a", "fetch needs a file and where it goes"), ("fetch a b", "fetch needs targets"),
+    ("copy --resume=1 --on local a b", "--resume takes no value"), ("tail --resume a", "tail has no option '--resume'"),
     ("copy --local 3 a b", "copy has no option '--local'"),
     ("tail --on local", "tail needs one file"), ("tail --on local a b", "tail takes no argument 'b'"),
     ("tail --on local --lines x a", "--lines: 'x' is not a number"),

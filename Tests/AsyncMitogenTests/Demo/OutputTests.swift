@@ -14,6 +14,7 @@ import Testing
 
   @Test func `A table is drawn over the last one`() {
     #expect(LiveTable.text(of: ["a", "b"], over: 0) == "a\u{1B}[K\nb\u{1B}[K\n\u{1B}[J")
+    #expect(LiveTable.text(of: [], over: 2) == "\r\u{1B}[2A\u{1B}[J")
     #expect(LiveTable.text(of: ["a"], over: 2) == "\r\u{1B}[2Aa\u{1B}[K\n\u{1B}[J")
   }
 }
