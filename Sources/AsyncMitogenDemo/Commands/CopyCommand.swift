@@ -53,6 +53,8 @@ private struct Distribution: Sendable {
   let file: IncomingFile
   let size: Int
 
+  private static let log = Logger("\(Program.name).copy")
+
   /// Sends it to the targets behind a context.
   func send(below node: ContextTree.Node?, from origin: Context) async -> TransferReport.Answers {
     await withTaskGroup(of: TransferReport.Answers.self) { group in
@@ -86,6 +88,7 @@ private struct Distribution: Sendable {
       }
       return node.context
     } catch {
+      if !Task.isCancelled { Distribution.log.warning("\(node.name) does not pass \(file.source) on: \(error)") }
       return origin
     }
   }

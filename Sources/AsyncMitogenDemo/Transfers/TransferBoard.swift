@@ -48,9 +48,9 @@ struct TransferBoard: Sendable {
     rows.append(Row(name: name, isTarget: isTarget, size: size))
   }
 
-  /// So much of it is there.
+  /// So much of it is there; what is said of one that is over comes too late.
   mutating func move(_ id: ID, to position: Int, of size: Int) {
-    guard let index = indices[id] else { return }
+    guard let index = indices[id], !rows[index].isOver else { return }
     if rows[index].state != .running { rows[index].start = position }
     rows[index].state = .running
     rows[index].size = size

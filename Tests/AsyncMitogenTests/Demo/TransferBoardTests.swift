@@ -72,6 +72,8 @@ import Testing
     board.measure(at: .seconds(1))
     board.move(.target(1), to: 500, of: 1_000)
     board.end(.target(2), isDone: false)
+    board.move(.relay(1), to: 300, of: 1_000)
+    board.move(.target(2), to: 300, of: 1_000)
     board.move(.target(77), to: 5, of: 5)
     board.end(.target(77), isDone: true)
     board.measure(at: .seconds(2))
