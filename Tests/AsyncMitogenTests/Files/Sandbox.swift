@@ -44,7 +44,12 @@ final class Sandbox: Sendable {
   }
 
   /// The names in it.
-  var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: path).sorted()) ?? [] }
+  var names: [String] { names(in: "") }
+
+  /// The names in a directory in it.
+  func names(in directory: String) -> [String] {
+    (try? FileManager.default.contentsOfDirectory(atPath: self(directory)).sorted()) ?? []
+  }
 
   static func status(_ path: String) -> stat? {
     var status = stat()
