@@ -35,27 +35,31 @@ extension FileService {
   /// or `/tmp`, until ``endRelay`` or the end of the context; fetched again, it replaces what was kept. Throws as
   /// ``fetch(_:from:timeout:)`` and iterating what it returns; ``FileServiceError`` if it cannot be kept. Not in Mitogen.
   public static let relay = ServiceMethod<FileService, Relay, NoResult>("relay", policy: .allowParents) {
-    service, arguments in
-    let transfer = try await fetch(arguments.path, from: arguments.origin)
-    let spool = try FileDescriptor.makeSpool()
-    var position = 0
-    try await arguments.progress?.send(position)
-    var heard = ContinuousClock.now
-    for try await bytes in transfer {
-      try spool.append(bytes, at: &position, path: arguments.path)
-      let now = ContinuousClock.now
-      guard let progress = arguments.progress, heard.duration(to: now) >= relayPause else { continue }
-      heard = now
-      try await progress.send(position)
-    }
-    try await service.keep(OpenedFile(spool, path: arguments.path, metadata: transfer.metadata))
+    try await $0.relay($1)
+  }
+
+  /// Gives a relayed file to nobody any more; transfers of it that are under way come to their end.
+  public static let endRelay = ServiceMethod<FileService, Path, NoResult>("end_relay", policy: .allowParents) {
+    $0.endRelay($1.path)
   }
 
   /// Who hears of progress hears of it no sooner than that after the last time.
   private static let relayPause = Duration.milliseconds(100)
 
-  /// Gives a relayed file to nobody any more; transfers of it that are under way come to their end.
-  public static let endRelay = ServiceMethod<FileService, Path, NoResult>("end_relay", policy: .allowParents) {
-    await $0.endRelay($1.path)
+  /// Fetches a file and keeps it; not on the service, so that writing holds up nobody who wants another.
+  @concurrent private nonisolated func relay(_ request: Relay) async throws {
+    let transfer = try await FileService.fetch(request.path, from: request.origin)
+    let spool = try FileDescriptor.makeSpool()
+    var position = 0
+    try await request.progress?.send(position)
+    var heard = ContinuousClock.now
+    for try await bytes in transfer {
+      try spool.append(bytes, at: &position, path: request.path)
+      let now = ContinuousClock.now
+      guard let progress = request.progress, heard.duration(to: now) >= FileService.relayPause else { continue }
+      heard = now
+      try await progress.send(position)
+    }
+    try await keep(OpenedFile(spool, path: request.path, metadata: transfer.metadata))
   }
 }
