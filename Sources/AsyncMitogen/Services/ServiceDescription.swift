@@ -24,7 +24,7 @@ struct ServiceDescription: Sendable {
     var methods: [String: MethodDescription] = [:]
     for method in Host.methods {
       guard methods[method.name] == nil else { throw ServiceRefusal.duplicateMethod(method.name, of: name) }
-      methods[method.name] = MethodDescription(method)
+      methods[method.name] = MethodDescription(method, index: methods.count)
     }
     self.methods = methods
   }
@@ -40,6 +40,8 @@ struct ServiceDescription: Sendable {
 /// A method, without its service's type.
 struct MethodDescription: Sendable {
   let name: String
+  /// Its place among the methods of its service.
+  let index: Int
   let policy: Policy
   let sendsReply: Bool
   /// Finds the arguments in a request.
@@ -55,14 +57,16 @@ struct MethodDescription: Sendable {
     bind: @escaping @Sendable (ServiceArguments) throws -> BoundMethod
   ) {
     self.name = name
+    index = 0
     self.policy = policy
     sendsReply = true
     self.keywords = keywords
     self.bind = bind
   }
 
-  init<Host: Service>(_ method: AnyServiceMethod<Host>) {
+  init<Host: Service>(_ method: AnyServiceMethod<Host>, index: Int) {
     name = method.name
+    self.index = index
     policy = method.policy
     sendsReply = method.sendsReply
     keywords = ServiceRequest.keywords

@@ -13,10 +13,12 @@ extension Pool {
   }
 
   /// Begins to make a service; calls to it wait from now on.
-  func activate(_ description: ServiceDescription) {
-    insert(PoolService(description, nil))
+  func activate(_ description: ServiceDescription) -> ServiceTally {
+    let entry = PoolService(description, nil)
+    insert(entry)
     activationCount += 1
     launchActivation(description)
+    return entry.tally
   }
 
   private nonisolated func launchActivation(_ description: ServiceDescription) {
@@ -46,6 +48,7 @@ extension Pool {
       for (id, arguments) in waiting { submit(id, arguments, to: name) }
     case .failure(let error):
       // The next call tries again.
+      refusedCount += services[name]?.tally.methodCounts.reduce(waiting.count) { $0 + $1.ended } ?? 0
       services[name] = nil
       Pool.log.error("\(name) cannot be made: \(error)")
       let outcome = ServiceOutcome.failure(CallError(describing: error, in: router.contextID))

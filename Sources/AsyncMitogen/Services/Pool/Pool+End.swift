@@ -42,6 +42,7 @@ extension Pool {
   }
 
   private func finishEnd() {
+    lastStatistics = statistics
     phase = .closed
     services = [:]
     requests = [:]

@@ -19,30 +19,36 @@ extension Pool {
   }
 
   private func receive(_ message: Message) {
+    var tally: MethodTally?
     do {
-      try admit(message)
+      try admit(message, &tally)
     } catch {
       intake.leave(message)
+      if let tally { tally.ended(.refused) } else { refusedCount += 1 }
       router.answer(message, failure: error)
     }
   }
 
+  /// - Parameter tally: Where a refusal counts, as soon as that is known.
   /// - Throws: Why the request is refused.
-  private func admit(_ message: Message) throws {
+  private func admit(_ message: Message, _ tally: inout MethodTally?) throws {
     guard phase == .open else { throw ServiceRefusal.poolClosed }
     let (name, methodName) = try names(message)
     let description = try description(of: name, for: message)
     guard let method = description.methods[methodName] else { throw ServiceRefusal.noSuchMethod(methodName) }
     let question = PolicyRequest(
       service: description.type, serviceName: name, methodName: methodName, message: message, router: router)
+    tally = services[name]?.tally.methods[method.index]
     guard method.policy.isAuthorized(question) else { throw ServiceRefusal.unauthorized(methodName, of: name) }
     let arguments: PickledValue =
       description.strategy.seesArguments ? try method.keywords(message).value : .none
     let id = nextID()
-    let request = PoolRequest(PoolWork(id: id, message: message, service: name, method: method))
+    let request = PoolRequest(
+      PoolWork(id: id, message: message, service: name, method: method),
+      tally ?? activate(description).methods[method.index])
+    request.tally.arrived()
     requests[id] = request
     if let key = request.key { requestsByCaller[key] = id }
-    if services[name] == nil { activate(description) }
     if services[name]?.service == nil {
       services[name]?.wait(id, arguments)
     } else {
@@ -104,6 +110,7 @@ extension Pool {
   /// A request that was to run has run, or never will.
   func finish(_ id: RequestID, _ outcome: ServiceOutcome) -> [InvokerAction] {
     guard let request = requests[id] else { return [] }
+    if case .failure = outcome, request.stage != .running { request.end = .refused }
     request.stage = .ended
     request.task = nil
     removeIfDone(request)
@@ -114,7 +121,9 @@ extension Pool {
 
   func answer(_ id: RequestID, _ outcome: ServiceOutcome) {
     guard let request = requests[id], !request.isSettled else { return }
-    settle(request)
+    // What has not been told to run when the pool closes, and gets an error, is refused.
+    if phase != .open, request.stage == .admitted, case .failure = outcome { request.end = .refused }
+    settle(request, as: request.end ?? MethodTally.End(outcome))
     let message = request.work.message
     switch outcome {
     case .reply(let payload): router.answer(message, payload: payload)
@@ -129,8 +138,9 @@ extension Pool {
   }
 
   /// A request is answered, or nobody waits for its answer.
-  private func settle(_ request: PoolRequest) {
+  private func settle(_ request: PoolRequest, as end: MethodTally.End) {
     request.isSettled = true
+    request.tally.ended(end)
     if let key = request.key, requestsByCaller[key] == request.work.id { requestsByCaller[key] = nil }
     leaveLine(request)
     removeIfDone(request)
@@ -144,6 +154,7 @@ extension Pool {
   private func leaveLine(_ request: PoolRequest) {
     guard request.isWaiting else { return }
     request.isWaiting = false
+    request.tally.left()
     intake.leave(request.work.message)
   }
 
@@ -151,7 +162,7 @@ extension Pool {
   private func cancel(_ id: RequestID) {
     guard let request = requests[id] else { return }
     let name = request.work.service
-    settle(request)
+    settle(request, as: .cancelled)
     guard services[name]?.service != nil else {
       services[name]?.forget(id)
       return
@@ -170,12 +181,18 @@ extension Pool {
     guard let request = requests[id], let service = services[request.work.service]?.service else { return }
     leaveLine(request)
     request.stage = .running
+    request.tally.began()
     request.task = launch(request.work, service)
   }
 
-  private func ended(_ id: RequestID, _ outcome: ServiceOutcome) {
-    deferred[id] = nil
-    deferredTasks[id] = nil
+  private func ended(_ id: RequestID, _ outcome: ServiceOutcome, as end: MethodTally.End? = nil) {
+    if let request = requests[id] {
+      request.tally.stopped()
+      request.end = end
+    } else {
+      deferred[id] = nil
+      deferredTasks[id] = nil
+    }
     if let next = slots.release() { start(next) }
     if let name = requests[id]?.work.service { carryOut(finish(id, outcome), of: name) }
     checkEnd()
@@ -183,7 +200,8 @@ extension Pool {
 
   private nonisolated func launch(_ work: PoolWork, _ service: any Service) -> Task<Void, Never> {
     Task(executorPreference: router.loop.tasks) {
-      await self.ended(work.id, await self.run(work, service))
+      let (outcome, end) = await self.run(work, service)
+      await self.ended(work.id, outcome, as: end)
     }
   }
 
@@ -198,34 +216,37 @@ extension Pool {
     }
   }
 
-  private nonisolated func run(_ work: PoolWork, _ service: any Service) async -> ServiceOutcome {
+  /// Runs a method; returns how it ended for those who wait, and for those who count if that is something else.
+  private nonisolated func run(
+    _ work: PoolWork, _ service: any Service
+  ) async -> (ServiceOutcome, MethodTally.End?) {
     let (message, method) = (work.message, work.method)
-    guard !Task.isCancelled else { return .cancelled }
+    guard !Task.isCancelled else { return (.cancelled, nil) }
     let bound: MethodDescription.BoundMethod
     do {
       bound = try method.bind(ServiceArguments(keywords: try method.keywords(message), router: router))
     } catch {
-      return .failure(CallError(describing: error, in: router.contextID))
+      return (.failure(CallError(describing: error, in: router.contextID)), .refused)
     }
     do {
       let payload = try await inEnvironment {
         try await ServiceCall.binding.withValue(ServiceCall(message: message, pool: self)) { try await bound(service) }
       }
-      return payload.map { .reply($0) } ?? .nothing
+      return (payload.map { .reply($0) } ?? .nothing, nil)
     } catch {
-      if error is CancellationError, Task.isCancelled { return .cancelled }
+      if error is CancellationError, Task.isCancelled { return (.cancelled, nil) }
       let described = CallError(describing: error, in: router.contextID)
       let name = "\(work.service).\(method.name)"
       if !method.sendsReply {
         Pool.log.error("While calling no-reply method \(name): \(described)")
-        return .nothing
+        return (.nothing, .failed)
       }
       if message.replyTo == .none {
         Pool.log.error("While invoking \(name), whose caller expects no reply: \(described)")
       } else {
         Pool.log.debug("While invoking \(name): \(described)")
       }
-      return .failure(described)
+      return (.failure(described), nil)
     }
   }
 }

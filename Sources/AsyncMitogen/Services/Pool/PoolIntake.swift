@@ -23,6 +23,7 @@ final class PoolIntake: Sendable {
     var items = RingBuffer<Item>()
     var waitingCount = 0
     var waitingBytes = 0
+    var turnedAwayCount = 0
     var isAwake = false
     var isClosed = false
   }
@@ -35,6 +36,9 @@ final class PoolIntake: Sendable {
   /// How many requests wait, here and behind the door.
   var waitingCount: Int { state.withLock { $0.waitingCount } }
 
+  /// How many requests have been refused here.
+  var turnedAwayCount: Int { state.withLock { $0.turnedAwayCount } }
+
   /// Something has come.
   func offer(_ item: Item) -> Offer {
     state.withLock { state in
@@ -44,7 +48,10 @@ final class PoolIntake: Sendable {
         let size = PoolIntake.size(of: message)
         let isFull = state.waitingCount >= limit.messages || state.waitingBytes > limit.bytes - size
         // One always has room, however large.
-        if isFull, state.waitingCount > 0 { return .full }
+        if isFull, state.waitingCount > 0 {
+          state.turnedAwayCount += 1
+          return .full
+        }
         state.waitingCount += 1
         state.waitingBytes += size
       case .cancel, .gone:
@@ -82,6 +89,7 @@ final class PoolIntake: Sendable {
       while let item = state.items.popFirst() {
         guard case .request(let message) = item else { continue }
         messages.append(message)
+        state.turnedAwayCount += 1
         state.waitingCount -= 1
         state.waitingBytes -= PoolIntake.size(of: message)
       }

@@ -1,0 +1,338 @@
+import Glibc
+import Testing
+
+@testable import AsyncMitogen
+@testable import AsyncMitogenDemo
+
+/// Jobs in children, and what those hear who want their results.
+@Suite(.timeLimit(.minutes(1)))
+struct JobServiceTests {
+  private func reason(_ body: () async throws -> Void) async -> JobError.Reason? {
+    await #expect(throws: JobError.self) { try await body() }?.reason
+  }
+
+  /// A task that waits for a result; on the broker, for other tests may keep the default executor busy.
+  private func waiting<Work: Job>(for job: StartedJob<Work>, on router: Router) -> Task<Work.Output, any Error> {
+    Task(executorPreference: router.loop.tasks) { try await job.result(on: router) }
+  }
+
+  private func isRunning(_ state: JobReport<some Job>.State) -> Bool {
+    if case .running = state { true } else { false }
+  }
+
+  /// A service in this process, where it can be looked at.
+  private func withService(
+    _ change: (inout JobLimits) -> Void = { _ in }, _ body: (Router, JobService, JobGuide) async throws -> Void
+  ) async throws {
+    var limits = JobLimits()
+    change(&limits)
+    try await withRouter { router in
+      let service = JobService(router: router, limits: limits)
+      let pool = Pool(router: router, services: [service])
+      try await body(router, service, JobGuide(router))
+      await pool.close()
+    }
+  }
+
+  @Test func `started, watched, asked for, in a child's child`() async throws {
+    try await withRouter { router in
+      let guide = try JobGuide(router)
+      let child = try await router.local()
+      let job = try await JobService.start(guide.job, in: child)
+      let arrival = try await guide.next()
+      #expect(arrival.id == job.id && arrival.context != child)
+      let first = try await job.get()
+      #expect(isRunning(first.state) && first.updateCount == 0 && first.update == nil)
+
+      var updates: [Int?] = []
+      try await job.listen(on: router) { report in
+        updates.append(report.update)
+        switch report.updateCount {
+        case 0: try await arrival.orders.send(.push(10))
+        case 1: try await arrival.orders.send(.push(20))
+        case 2 where isRunning(report.state): try await arrival.orders.send(.succeed("all done"))
+        default: break
+        }
+      }
+      #expect(updates == [nil, 10, 20, 20])
+      // As often as one likes.
+      for _ in 0..<3 {
+        #expect(try await job.result(on: router) == "all done")
+        let report = try await job.get()
+        guard case .succeeded("all done") = report.state else {
+          Issue.record("\(report)")
+          return
+        }
+        #expect(report.updateCount == 2 && report.update == 20)
+      }
+    }
+  }
+
+  @Test func `it goes on when its caller is gone`() async throws {
+    try await withService { router, service, guide in
+      // As a program that has connected to this process: it acts for it.
+      let caller = try await router.local()
+      await router.setPrivileged(caller, true)
+      let handed = Receiver<StartedJob<Guided>>(router: router)
+      let waiting = caller.callAsync(guide.job, handed.sender) { job, handed in
+        guard let here = ExternalContext.current else { return "" }
+        let started = try await JobService.start(job, in: here.master)
+        try await handed.send(started)
+        return try await started.result(on: here.router)
+      }
+      let job = try await handed.get(timeout: .seconds(30))
+      let arrival = try await guide.next()
+      await until { await service.counts.listeners == 1 }
+      _ = caller.callAsync { kill(getpid(), SIGKILL) }
+      await #expect(throws: ChannelError.self) { try await waiting.get(timeout: .seconds(30)) }
+      await until { await service.counts.listeners == 0 }
+      #expect(isRunning(try await job.get().state))
+      try await arrival.orders.send(.push(1))
+      try await arrival.orders.send(.succeed("survived"))
+      #expect(try await job.result(on: router) == "survived")
+    }
+  }
+
+  @Test func `it goes on when the task that started it is cancelled`() async throws {
+    try await withService { router, service, guide in
+      let task = Task(executorPreference: router.loop.tasks) {
+        let job = try await JobService.start(guide.job, in: router.myself)
+        _ = try await job.result(on: router)
+      }
+      let arrival = try await guide.next()
+      await until { await service.counts.listeners == 1 }
+      task.cancel()
+      await #expect(throws: CancellationError.self) { try await task.value }
+      // The one who leaves says so.
+      await until { await service.counts.listeners == 0 }
+      #expect(await service.counts.running == 1)
+      let job = StartedJob<Guided>(id: arrival.id, context: router.myself)
+      try await arrival.orders.send(.succeed("still here"))
+      #expect(try await job.result(on: router) == "still here")
+    }
+  }
+
+  @Test func `many listeners, here and in other contexts`() async throws {
+    try await withRouter { router in
+      let guide = try JobGuide(router)
+      let child = try await router.local()
+      let siblings = [try await router.local(), try await router.local()]
+      let job = try await JobService.start(guide.job, in: child)
+      let arrival = try await guide.next()
+      let elsewhere = siblings.map { sibling in
+        sibling.callAsync(job) { job -> [String] in
+          guard let router = ExternalContext.current?.router else { return [] }
+          return try await withThrowingTaskGroup(of: String.self) { group in
+            for _ in 0..<20 { group.addTask { try await job.result(on: router) } }
+            var results: [String] = []
+            for try await result in group { results.append(result) }
+            return results
+          }
+        }
+      }
+      try await withThrowingTaskGroup(of: [Int].self) { group in
+        for _ in 0..<100 {
+          group.addTask {
+            var counts: [Int] = []
+            try await job.listen(on: router) { counts.append($0.updateCount) }
+            return counts
+          }
+        }
+        for number in 1...50 { try await arrival.orders.send(.push(number)) }
+        try await arrival.orders.send(.succeed("for all"))
+        for try await counts in group {
+          // The end is told after the last update, and with it.
+          #expect(counts == counts.sorted() && counts.last == 50)
+        }
+      }
+      for reply in elsewhere {
+        #expect(try await reply.get(timeout: .seconds(30)) == Array(repeating: "for all", count: 20))
+      }
+    }
+  }
+
+  @Test func `one that does not read holds up nobody, and costs nothing`() async throws {
+    try await withService { router, service, _ in
+      let stuck = Receiver<JobNotice>(router: router)
+      let job = try await JobService.start(Talkative(count: 200, size: 60_000), in: router.myself)
+      try await router.myself.call(JobService.listen, .init(id: job.id, listener: stuck.sender))
+      // 12 MB have been pushed when it ends.
+      #expect(try await job.result(on: router) == 200)
+      // Between them, as many are on their way as there is room for on a link.
+      #expect(stuck.size < 25)
+      var counts: [Int] = []
+      var state = JobNotice.State.running
+      while state == .running {
+        let notice = try await stuck.get(timeout: .seconds(30))
+        counts.append(notice.updateCount)
+        state = notice.state
+      }
+      #expect(counts == counts.sorted() && counts.last == 200 && counts.count < 30 && state == .succeeded)
+      await until { await service.counts.listeners == 0 }
+    }
+  }
+
+  @Test func `a job that fails`() async throws {
+    try await withRouter { router in
+      let guide = try JobGuide(router)
+      let child = try await router.local()
+      let job = try await JobService.start(guide.job, in: child)
+      let result = waiting(for: job, on: router)
+      try await guide.next().orders.send(.fail)
+      let failure = await #expect(throws: JobFailure.self) { try await result.value }
+      #expect(failure?.typeName == "AsyncMitogenTests.DiskFull" && failure?.description == "\(DiskFull(device: "sdj"))")
+      let again = await #expect(throws: JobFailure.self) { try await job.result(on: router) }
+      #expect(again == failure)
+    }
+  }
+
+  @Test func `a job whose context dies`() async throws {
+    try await withService { router, service, guide in
+      let job = try await JobService.start(guide.job, in: router.myself)
+      let result = waiting(for: job, on: router)
+      try await guide.next().orders.send(.die)
+      let failure = await #expect(throws: JobFailure.self) { try await result.value }
+      #expect(failure?.typeName == "AsyncMitogen.ChannelError")
+      #expect(failure?.description.hasPrefix("the respondent Context has disconnected") == true)
+      #expect(await service.counts.running == 0)
+    }
+  }
+
+  @Test func `a listener whose job's host dies`() async throws {
+    try await withRouter { router in
+      let guide = try JobGuide(router)
+      let child = try await router.local()
+      let job = try await JobService.start(guide.job, in: child)
+      let arrival = try await guide.next()
+      let result = waiting(for: job, on: router)
+      // What stops listening is thrown, as it is.
+      await #expect(throws: Opaque.self) {
+        try await job.listen(on: router) { _ in
+          try await child.shutdown()
+          throw Opaque()
+        }
+      }
+      await #expect(throws: ChannelError.self) { try await result.value }
+      // Its jobs ended with it.
+      await until { kill(arrival.processID, 0) != 0 }
+    }
+  }
+
+  @Test(arguments: [false, true]) func `cancelled`(_ blocks: Bool) async throws {
+    try await withService { router, service, guide in
+      let job = try await JobService.start(guide.job, in: router.myself)
+      let arrival = try await guide.next()
+      if blocks { try await arrival.orders.send(.block) }
+      let result = waiting(for: job, on: router)
+      await until { await service.counts.listeners == 1 }
+      try await job.cancel()
+      await #expect(throws: CancellationError.self) { try await result.value }
+      guard case .cancelled = try await job.get().state else {
+        Issue.record("not cancelled")
+        return
+      }
+      // Whatever it does, it ends.
+      await until { kill(arrival.processID, 0) != 0 }
+      // Once more does no harm.
+      try await job.cancel()
+    }
+  }
+
+  @Test func `a job that nobody knows`() async throws {
+    try await withRouter { router in
+      let child = try await router.local()
+      let job = StartedJob<Guided>(id: JobID(text: "x'y"), context: child)
+      #expect(await reason { _ = try await job.get() } == .unknownJob)
+      #expect(await reason { _ = try await job.result(on: router) } == .unknownJob)
+      #expect(await reason { try await job.cancel() } == .unknownJob)
+      let error = await #expect(throws: JobError.self) { try await job.get() }
+      #expect(error?.description == "there is no job 'x'y', or it has been forgotten")
+      let request = JobService.Request(type: "Si", arguments: [])
+      #expect(
+        await reason { try await JobError.unwrapping { _ = try await child.call(JobService.start, request) } }
+          == .unknownType)
+    }
+  }
+
+  @Test func `who may do what`() async throws {
+    try await withRouter { router in
+      let guide = try JobGuide(router)
+      let child = try await router.local()
+      let sibling = try await router.local()
+      let job = try await JobService.start(guide.job, in: child)
+      let arrival = try await guide.next()
+      let refusals = try await sibling.call(guide.job, job) { new, job in
+        var texts: [String] = []
+        do { _ = try await JobService.start(new, in: job.context) } catch { texts.append("\(error)") }
+        do { try await job.cancel() } catch { texts.append("\(error)") }
+        do {
+          try await JobError.unwrapping {
+            try await job.context.call(JobService.push, .init(id: job.id, update: [0x4b, 1, 0x2e]))
+          }
+        } catch { texts.append("\(error)") }
+        return texts
+      }
+      #expect(refusals.count == 3)
+      for (text, method) in zip(refusals, ["start", "cancel"]) {
+        #expect(text.contains(ServiceTexts.unauthorized(method, JobService.name)), "\(text)")
+      }
+      #expect(refusals.last == "only the context of a job may push for it")
+      // Who has the name may ask and listen.
+      #expect(try await sibling.call(job) { try await $0.get().updateCount } == 0)
+      try await arrival.orders.send(.succeed(""))
+      let output = try await sibling.call(job) { job in
+        guard let router = ExternalContext.current?.router else { return "?" }
+        return try await job.result(on: router)
+      }
+      #expect(output.isEmpty)
+      #expect(await reason { try await JobChannel<Guided>(id: job.id).push(1) } == .misplaced)
+    }
+  }
+
+  @Test func `limits`() async throws {
+    try await withService({
+      $0.running = 2
+      $0.listeners = 1
+      $0.valueBytes = 1_000
+      $0.updateBytes = 500
+    }) { router, service, guide in
+      let first = try await JobService.start(guide.job, in: router.myself)
+      let second = try await JobService.start(Talkative(count: 1, size: 501), in: router.myself)
+      #expect(await reason { _ = try await JobService.start(guide.job, in: router.myself) } == .tooManyJobs)
+      var large = guide.job
+      large.ballast = [UInt8](repeating: 1, count: 1_000)
+      #expect(await reason { _ = try await JobService.start(large, in: router.myself) } == .tooLarge)
+      let failure = await #expect(throws: JobFailure.self) { try await second.result(on: router) }
+      #expect(failure?.description.hasPrefix("it is too large: an update of ") == true)
+
+      let arrival = try await guide.next()
+      let listener = Receiver<JobNotice>(router: router)
+      try await router.myself.call(JobService.listen, .init(id: first.id, listener: listener.sender))
+      #expect(await reason { _ = try await first.result(on: router) } == .tooManyListeners)
+      try await arrival.orders.send(.succeed(String(repeating: "x", count: 1_001)))
+      _ = try await listener.get(timeout: .seconds(30))
+      let end = try await listener.get(timeout: .seconds(30))
+      #expect(end.failure?.description.hasPrefix("it is too large: a result of ") == true)
+      await until { await service.counts.listeners == 0 }
+      #expect(await service.counts.finished == 2)
+    }
+  }
+
+  @Test func `the end of the service`() async throws {
+    try await withRouter { router in
+      let service = JobService(router: router)
+      let pool = Pool(router: router, services: [service])
+      let guide = try JobGuide(router)
+      let job = try await JobService.start(guide.job, in: router.myself)
+      let arrival = try await guide.next()
+      let stuck = Receiver<JobNotice>(router: router)
+      try await router.myself.call(JobService.listen, .init(id: job.id, listener: stuck.sender))
+      let result = waiting(for: job, on: router)
+      await until { await service.counts.listeners == 2 }
+      await pool.close()
+      await #expect(throws: CancellationError.self) { try await result.value }
+      #expect(kill(arrival.processID, 0) != 0)
+      #expect(await service.counts.running == 0)
+    }
+  }
+}
