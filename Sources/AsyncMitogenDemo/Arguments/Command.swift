@@ -7,6 +7,7 @@ enum Command: Equatable {
   case copy(TreeOptions, CopyOptions)
   case tail(TreeOptions, TailOptions)
   case top(TreeOptions, TopOptions)
+  case services(TreeOptions, ServicesOptions)
   case bench([String])
   case help(HelpTopic)
   case version
@@ -55,6 +56,7 @@ enum Command: Equatable {
       }
       return .tail(options, TailOptions(file: reader.operands[0], lines: reader.lines))
     case .top: return .top(options, reader.top)
+    case .services: return .services(options, ServicesOptions(pace: reader.top, load: reader.load))
     case .facts, .program, .targets, .bench: return .facts(options)
     }
   }

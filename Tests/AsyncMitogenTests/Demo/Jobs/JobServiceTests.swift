@@ -22,10 +22,8 @@ struct JobServiceTests {
 
   /// A service in this process, where it can be looked at.
   private func withService(
-    _ change: (inout JobLimits) -> Void = { _ in }, _ body: (Router, JobService, JobGuide) async throws -> Void
+    _ limits: JobLimits = JobLimits(), _ body: (Router, JobService, JobGuide) async throws -> Void
   ) async throws {
-    var limits = JobLimits()
-    change(&limits)
     try await withRouter { router in
       let service = JobService(router: router, limits: limits)
       let pool = Pool(router: router, services: [service])
@@ -290,12 +288,12 @@ struct JobServiceTests {
   }
 
   @Test func `limits`() async throws {
-    try await withService({
-      $0.running = 2
-      $0.listeners = 1
-      $0.valueBytes = 1_000
-      $0.updateBytes = 500
-    }) { router, service, guide in
+    var limits = JobLimits()
+    limits.running = 2
+    limits.listeners = 1
+    limits.valueBytes = 1_000
+    limits.updateBytes = 500
+    try await withService(limits) { router, service, guide in
       let first = try await JobService.start(guide.job, in: router.myself)
       let second = try await JobService.start(Talkative(count: 1, size: 501), in: router.myself)
       #expect(await reason { _ = try await JobService.start(guide.job, in: router.myself) } == .tooManyJobs)
