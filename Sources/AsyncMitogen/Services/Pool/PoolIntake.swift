@@ -42,9 +42,9 @@ final class PoolIntake: Sendable {
   /// Something has come.
   func offer(_ item: Item) -> Offer {
     state.withLock { state in
-      if state.isClosed { return .closed }
       switch item {
       case .request(let message):
+        if state.isClosed { return .closed }
         let size = PoolIntake.size(of: message)
         let isFull = state.waitingCount >= limit.messages || state.waitingBytes > limit.bytes - size
         // One always has room, however large.
@@ -81,18 +81,23 @@ final class PoolIntake: Sendable {
     }
   }
 
-  /// Nothing more comes in; returns the requests that have not been taken, in order.
+  /// No request comes in any more, but still who gives up; returns the requests that have not been taken, in order.
   func close() -> [Message] {
     state.withLock { state in
       state.isClosed = true
       var messages: [Message] = []
+      var rest = RingBuffer<Item>()
       while let item = state.items.popFirst() {
-        guard case .request(let message) = item else { continue }
+        guard case .request(let message) = item else {
+          rest.append(item)
+          continue
+        }
         messages.append(message)
         state.turnedAwayCount += 1
         state.waitingCount -= 1
         state.waitingBytes -= PoolIntake.size(of: message)
       }
+      state.items = rest
       return messages
     }
   }

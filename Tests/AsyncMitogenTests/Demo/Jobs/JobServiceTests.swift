@@ -196,7 +196,7 @@ struct JobServiceTests {
     }
   }
 
-  @Test func `a listener whose job's host dies`() async throws {
+  @Test(arguments: [false, true]) func `a job whose host ends`(_ isKilled: Bool) async throws {
     try await withRouter { router in
       let guide = try JobGuide(router)
       let child = try await router.local()
@@ -204,15 +204,18 @@ struct JobServiceTests {
       let arrival = try await guide.next()
       let result = waiting(for: job, on: router)
       // What stops listening is thrown, as it is.
-      await #expect(throws: Opaque.self) {
-        try await job.listen(on: router) { _ in
-          try await child.shutdown()
-          throw Opaque()
-        }
+      await #expect(throws: Opaque.self) { try await job.listen(on: router) { _ in throw Opaque() } }
+      if isKilled {
+        _ = child.callAsync { kill(getpid(), SIGKILL) }
+        await #expect(throws: ChannelError.self) { try await result.value }
+      } else {
+        try await child.shutdown()
+        // It may still have been told that the job was cancelled.
+        let error = await #expect(throws: (any Error).self) { try await result.value }
+        #expect(error is CancellationError || error is ChannelError)
+        // Its jobs have ended with it.
+        #expect(kill(arrival.processID, 0) != 0)
       }
-      await #expect(throws: ChannelError.self) { try await result.value }
-      // Its jobs ended with it.
-      await until { kill(arrival.processID, 0) != 0 }
     }
   }
 
