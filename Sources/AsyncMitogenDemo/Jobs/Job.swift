@@ -35,7 +35,7 @@ struct JobChannel<Work: Job>: Sendable {
 
 /// Names a job. Nobody can guess it: whoever has it may listen.
 struct JobID: Hashable, Sendable, Codable, CustomStringConvertible {
-  /// 32 hexadecimal digits, or whatever somebody has made up.
+  /// 32 hexadecimal digits, unless somebody has made them up.
   let text: String
 
   /// Makes one that no job has.
@@ -51,7 +51,13 @@ struct JobID: Hashable, Sendable, Codable, CustomStringConvertible {
 
   init(text: String) { self.text = text }
 
-  init(from decoder: any Decoder) throws { text = try decoder.singleValueContainer().decode(String.self) }
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    text = try container.decode(String.self)
+    guard (1...64).contains(text.utf8.count), text.utf8.allSatisfy({ $0 < 0x80 }), text.allSatisfy(\.isHexDigit) else {
+      throw DecodingError.dataCorruptedError(in: container, debugDescription: "it is not the name of a job")
+    }
+  }
 
   func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()

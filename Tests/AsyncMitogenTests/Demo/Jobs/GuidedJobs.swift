@@ -1,6 +1,6 @@
-import AsyncMitogen
 import Glibc
 
+@testable import AsyncMitogen
 @testable import AsyncMitogenDemo
 
 /// A job that does what it is told by the test.
@@ -77,4 +77,25 @@ struct JobGuide {
 
   /// Waits until a job has come.
   func next() async throws -> Guided.Arrival { try await receiver.get(timeout: .seconds(30)) }
+}
+
+/// A task that waits for a result; on the broker, for other tests may keep the default executor busy.
+func waiting<Work: Job>(for job: StartedJob<Work>, on router: Router) -> Task<Work.Output, any Error> {
+  Task(executorPreference: router.loop.tasks) { try await job.result(on: router) }
+}
+
+extension JobReport.State {
+  var isRunning: Bool { if case .running = self { true } else { false } }
+}
+
+/// A service in this process, where it can be looked at.
+func withJobService(
+  _ limits: JobLimits = JobLimits(), _ body: (Router, JobService, JobGuide) async throws -> Void
+) async throws {
+  try await withRouter { router in
+    let service = JobService(router: router, limits: limits)
+    let pool = Pool(router: router, services: [service])
+    try await body(router, service, JobGuide(router))
+    await pool.close()
+  }
 }

@@ -7,31 +7,6 @@ import Testing
 /// Jobs in children, and what those hear who want their results.
 @Suite(.timeLimit(.minutes(1)))
 struct JobServiceTests {
-  private func reason(_ body: () async throws -> Void) async -> JobError.Reason? {
-    await #expect(throws: JobError.self) { try await body() }?.reason
-  }
-
-  /// A task that waits for a result; on the broker, for other tests may keep the default executor busy.
-  private func waiting<Work: Job>(for job: StartedJob<Work>, on router: Router) -> Task<Work.Output, any Error> {
-    Task(executorPreference: router.loop.tasks) { try await job.result(on: router) }
-  }
-
-  private func isRunning(_ state: JobReport<some Job>.State) -> Bool {
-    if case .running = state { true } else { false }
-  }
-
-  /// A service in this process, where it can be looked at.
-  private func withService(
-    _ limits: JobLimits = JobLimits(), _ body: (Router, JobService, JobGuide) async throws -> Void
-  ) async throws {
-    try await withRouter { router in
-      let service = JobService(router: router, limits: limits)
-      let pool = Pool(router: router, services: [service])
-      try await body(router, service, JobGuide(router))
-      await pool.close()
-    }
-  }
-
   @Test func `started, watched, asked for, in a child's child`() async throws {
     try await withRouter { router in
       let guide = try JobGuide(router)
@@ -40,7 +15,7 @@ struct JobServiceTests {
       let arrival = try await guide.next()
       #expect(arrival.id == job.id && arrival.context != child)
       let first = try await job.get()
-      #expect(isRunning(first.state) && first.updateCount == 0 && first.update == nil)
+      #expect(first.state.isRunning && first.updateCount == 0 && first.update == nil)
 
       var updates: [Int?] = []
       try await job.listen(on: router) { report in
@@ -48,7 +23,7 @@ struct JobServiceTests {
         switch report.updateCount {
         case 0: try await arrival.orders.send(.push(10))
         case 1: try await arrival.orders.send(.push(20))
-        case 2 where isRunning(report.state): try await arrival.orders.send(.succeed("all done"))
+        case 2 where report.state.isRunning: try await arrival.orders.send(.succeed("all done"))
         default: break
         }
       }
@@ -67,7 +42,7 @@ struct JobServiceTests {
   }
 
   @Test func `it goes on when its caller is gone`() async throws {
-    try await withService { router, service, guide in
+    try await withJobService { router, service, guide in
       // As a program that has connected to this process: it acts for it.
       let caller = try await router.local()
       await router.setPrivileged(caller, true)
@@ -84,7 +59,7 @@ struct JobServiceTests {
       _ = caller.callAsync { kill(getpid(), SIGKILL) }
       await #expect(throws: ChannelError.self) { try await waiting.get(timeout: .seconds(30)) }
       await until { await service.counts.listeners == 0 }
-      #expect(isRunning(try await job.get().state))
+      #expect(try await job.get().state.isRunning)
       try await arrival.orders.send(.push(1))
       try await arrival.orders.send(.succeed("survived"))
       #expect(try await job.result(on: router) == "survived")
@@ -92,7 +67,7 @@ struct JobServiceTests {
   }
 
   @Test func `it goes on when the task that started it is cancelled`() async throws {
-    try await withService { router, service, guide in
+    try await withJobService { router, service, guide in
       let task = Task(executorPreference: router.loop.tasks) {
         let job = try await JobService.start(guide.job, in: router.myself)
         _ = try await job.result(on: router)
@@ -150,7 +125,7 @@ struct JobServiceTests {
   }
 
   @Test func `one that does not read holds up nobody, and costs nothing`() async throws {
-    try await withService { router, service, _ in
+    try await withJobService { router, service, _ in
       let stuck = Receiver<JobNotice>(router: router)
       let job = try await JobService.start(Talkative(count: 200, size: 60_000), in: router.myself)
       try await router.myself.call(JobService.listen, .init(id: job.id, listener: stuck.sender))
@@ -185,7 +160,7 @@ struct JobServiceTests {
   }
 
   @Test func `a job whose context dies`() async throws {
-    try await withService { router, service, guide in
+    try await withJobService { router, service, guide in
       let job = try await JobService.start(guide.job, in: router.myself)
       let result = waiting(for: job, on: router)
       try await guide.next().orders.send(.die)
@@ -220,7 +195,7 @@ struct JobServiceTests {
   }
 
   @Test(arguments: [false, true]) func `cancelled`(_ blocks: Bool) async throws {
-    try await withService { router, service, guide in
+    try await withJobService { router, service, guide in
       let job = try await JobService.start(guide.job, in: router.myself)
       let arrival = try await guide.next()
       if blocks { try await arrival.orders.send(.block) }
@@ -236,86 +211,6 @@ struct JobServiceTests {
       await until { kill(arrival.processID, 0) != 0 }
       // Once more does no harm.
       try await job.cancel()
-    }
-  }
-
-  @Test func `a job that nobody knows`() async throws {
-    try await withRouter { router in
-      let child = try await router.local()
-      let job = StartedJob<Guided>(id: JobID(text: "x'y"), context: child)
-      #expect(await reason { _ = try await job.get() } == .unknownJob)
-      #expect(await reason { _ = try await job.result(on: router) } == .unknownJob)
-      #expect(await reason { try await job.cancel() } == .unknownJob)
-      let error = await #expect(throws: JobError.self) { try await job.get() }
-      #expect(error?.description == "there is no job 'x'y', or it has been forgotten")
-      let request = JobService.Request(type: "Si", arguments: [])
-      #expect(
-        await reason { try await JobError.unwrapping { _ = try await child.call(JobService.start, request) } }
-          == .unknownType)
-    }
-  }
-
-  @Test func `who may do what`() async throws {
-    try await withRouter { router in
-      let guide = try JobGuide(router)
-      let child = try await router.local()
-      let sibling = try await router.local()
-      let job = try await JobService.start(guide.job, in: child)
-      let arrival = try await guide.next()
-      let refusals = try await sibling.call(guide.job, job) { new, job in
-        var texts: [String] = []
-        do { _ = try await JobService.start(new, in: job.context) } catch { texts.append("\(error)") }
-        do { try await job.cancel() } catch { texts.append("\(error)") }
-        do {
-          try await JobError.unwrapping {
-            try await job.context.call(JobService.push, .init(id: job.id, update: [0x4b, 1, 0x2e]))
-          }
-        } catch { texts.append("\(error)") }
-        return texts
-      }
-      #expect(refusals.count == 3)
-      for (text, method) in zip(refusals, ["start", "cancel"]) {
-        #expect(text.contains(ServiceTexts.unauthorized(method, JobService.name)), "\(text)")
-      }
-      #expect(refusals.last == "only the context of a job may push for it")
-      // Who has the name may ask and listen.
-      #expect(try await sibling.call(job) { try await $0.get().updateCount } == 0)
-      try await arrival.orders.send(.succeed(""))
-      let output = try await sibling.call(job) { job in
-        guard let router = ExternalContext.current?.router else { return "?" }
-        return try await job.result(on: router)
-      }
-      #expect(output.isEmpty)
-      #expect(await reason { try await JobChannel<Guided>(id: job.id).push(1) } == .misplaced)
-    }
-  }
-
-  @Test func `limits`() async throws {
-    var limits = JobLimits()
-    limits.running = 2
-    limits.listeners = 1
-    limits.valueBytes = 1_000
-    limits.updateBytes = 500
-    try await withService(limits) { router, service, guide in
-      let first = try await JobService.start(guide.job, in: router.myself)
-      let second = try await JobService.start(Talkative(count: 1, size: 501), in: router.myself)
-      #expect(await reason { _ = try await JobService.start(guide.job, in: router.myself) } == .tooManyJobs)
-      var large = guide.job
-      large.ballast = [UInt8](repeating: 1, count: 1_000)
-      #expect(await reason { _ = try await JobService.start(large, in: router.myself) } == .tooLarge)
-      let failure = await #expect(throws: JobFailure.self) { try await second.result(on: router) }
-      #expect(failure?.description.hasPrefix("it is too large: an update of ") == true)
-
-      let arrival = try await guide.next()
-      let listener = Receiver<JobNotice>(router: router)
-      try await router.myself.call(JobService.listen, .init(id: first.id, listener: listener.sender))
-      #expect(await reason { _ = try await first.result(on: router) } == .tooManyListeners)
-      try await arrival.orders.send(.succeed(String(repeating: "x", count: 1_001)))
-      _ = try await listener.get(timeout: .seconds(30))
-      let end = try await listener.get(timeout: .seconds(30))
-      #expect(end.failure?.description.hasPrefix("it is too large: a result of ") == true)
-      await until { await service.counts.listeners == 0 }
-      #expect(await service.counts.finished == 2)
     }
   }
 
