@@ -33,7 +33,7 @@ struct SimulatedInvokerTests {
       book.problemsOfOwnRuns + (book.most <= book.size ? [] : ["\(book.most) at once, of \(book.size)"])
     }
     // It has all happened, many times.
-    #expect(totals.runs > 10_000 && totals.cancelled > 1_000)
+    #expect(totals.runs > 8_000 && totals.cancelled > 500)
   }
 
   @Test func `serialized: each once, in order, one at a time`() async {
@@ -43,7 +43,7 @@ struct SimulatedInvokerTests {
       return book.problemsOfOwnRuns + (book.most <= 1 ? [] : ["\(book.most) at once"])
         + disorder.keys.sorted().map { "the calls of \($0) are out of order" }
     }
-    #expect(totals.runs > 10_000 && totals.cancelled > 300)
+    #expect(totals.runs > 8_000 && totals.cancelled > 150)
   }
 
   @Test func `deduplicating: one execution for all that are the same`() async {
@@ -60,7 +60,7 @@ struct SimulatedInvokerTests {
       return problems
     }
     // Far fewer than there are calls.
-    #expect(totals.runs > 5_000 && totals.runs * 2 < totals.calls && totals.cancelled > 300)
+    #expect(totals.runs > 3_000 && totals.runs * 3 < totals.calls * 2 && totals.cancelled > 300)
   }
 }
 
@@ -249,11 +249,11 @@ private final class DeskScenario<Kind: DeskKind>: Sendable {
     change { $0.statistics = statistics }
   }
 
-  /// Six calls, in order; some are given up, some of which never end by themselves.
+  /// Four calls, in order; some are given up, some of which never end by themselves.
   private func call(_ context: Context, as caller: Int) async {
     guard let router = context.router else { return }
     await withTaskGroup(of: Void.self) { group in
-      for number in 0..<6 {
+      for number in 0..<4 {
         let givesUp = simulation.random(0...3) == 0
         let key = givesUp && simulation.random(0...1) == 0 ? simulation.random(100...101) : simulation.random(0...5)
         let errand =
