@@ -40,6 +40,8 @@ enum Program {
       return try await TailCommand(options: options, targets: try options.targets.load(), tail: tail).run()
     case .top(let options, let top):
       return try await TopCommand(options: options, targets: try options.targets.load(), top: top).run()
+    case .services(let options, let services):
+      return try await ServicesCommand(options: options, targets: try options.targets.load(), services: services).run()
     case .bench(let arguments): return await BenchCommand.run(arguments)
     case .help(let topic): try StandardStream.output.write(topic.text)
     case .version: try StandardStream.output.write("\(name) \(Mitogen.version)\n")

@@ -24,7 +24,7 @@ struct ServiceDescription: Sendable {
     var methods: [String: MethodDescription] = [:]
     for method in Host.methods {
       guard methods[method.name] == nil else { throw ServiceRefusal.duplicateMethod(method.name, of: name) }
-      methods[method.name] = MethodDescription(method)
+      methods[method.name] = MethodDescription(method, index: methods.count)
     }
     self.methods = methods
   }
@@ -40,6 +40,8 @@ struct ServiceDescription: Sendable {
 /// A method, without its service's type.
 final class MethodDescription: Sendable {
   let name: String
+  /// Its place among the methods of its service.
+  let index: Int
   let policy: Policy
   let sendsReply: Bool
   /// Finds the arguments in a request.
@@ -48,11 +50,12 @@ final class MethodDescription: Sendable {
   let launch: @Sendable (any Service, PoolRun) -> Task<Void, Never>
 
   init<Host: Service>(
-    name: String, policy: Policy, sendsReply: Bool = true,
+    name: String, index: Int = 0, policy: Policy, sendsReply: Bool = true,
     keywords: @escaping @Sendable (Message) throws -> Unpickled.Node = ServiceRequest.keywords,
     invoke: @escaping AnyServiceMethod<Host>.Invocation
   ) {
     self.name = name
+    self.index = index
     self.policy = policy
     self.sendsReply = sendsReply
     self.keywords = keywords
@@ -64,7 +67,8 @@ final class MethodDescription: Sendable {
     }
   }
 
-  convenience init<Host: Service>(_ method: AnyServiceMethod<Host>) {
-    self.init(name: method.name, policy: method.policy, sendsReply: method.sendsReply, invoke: method.invoke)
+  convenience init<Host: Service>(_ method: AnyServiceMethod<Host>, index: Int) {
+    self.init(
+      name: method.name, index: index, policy: method.policy, sendsReply: method.sendsReply, invoke: method.invoke)
   }
 }

@@ -8,6 +8,7 @@ enum Command: Equatable {
   case fetch(TreeOptions, IncomingFile)
   case tail(TreeOptions, TailOptions)
   case top(TreeOptions, TopOptions)
+  case services(TreeOptions, ServicesOptions)
   case bench([String])
   case help(HelpTopic)
   case version
@@ -61,6 +62,7 @@ enum Command: Equatable {
       }
       return .tail(options, TailOptions(file: reader.operands[0], lines: reader.lines))
     case .top: return .top(options, reader.top)
+    case .services: return .services(options, ServicesOptions(pace: reader.top, load: reader.load))
     case .facts, .program, .targets, .bench: return .facts(options)
     }
   }

@@ -9,7 +9,7 @@ struct TailOptions: Equatable, Sendable {
   static let linesRange = 0...1_000_000
 }
 
-/// How `top` prints.
+/// How `top` prints, and `services`.
 struct TopOptions: Equatable, Sendable {
   /// The time between two tables.
   var interval = Duration.seconds(2)
@@ -18,4 +18,15 @@ struct TopOptions: Equatable, Sendable {
 
   static let intervalRange = 0.1...3_600.0
   static let countRange = 1...1_000_000_000
+}
+
+/// What `services` prints and does.
+struct ServicesOptions: Equatable, Sendable {
+  /// Where it is not said how many tables are printed, it is one if they would not be seen in one place.
+  var pace = TopOptions()
+  /// How many calls each target makes a second.
+  var load = ServicesOptions.defaultLoad
+
+  static let defaultLoad = 20
+  static let loadRange = 0...100_000
 }

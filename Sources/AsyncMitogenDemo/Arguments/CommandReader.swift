@@ -9,6 +9,7 @@ struct CommandReader {
   private(set) var lines = TailOptions.defaultLines
   private(set) var top = TopOptions()
   private(set) var resumes = false
+  private(set) var load = ServicesOptions.defaultLoad
   private(set) var operands: [String] = []
 
   /// What is to be transferred, if there are two operands.
@@ -24,7 +25,8 @@ struct CommandReader {
     while let item = reader.next() {
       switch item {
       case .option("--help", nil), .option("-h", nil): return false
-      case .option(let name, .some) where ["--json", "--help", "--password-prompt", "--resume"].contains(name):
+      case .option(let name, .some)
+      where ["--json", "--help", "--once", "--password-prompt", "--resume"].contains(name):
         throw UsageError("\(name) takes no value")
       case .option(let name, let value):
         guard try read(name, value) else { throw reader.unexpected(item) }
@@ -55,10 +57,13 @@ struct CommandReader {
     case "--lines" where topic == .tail:
       lines = try reader.number(of: name, attached: value, in: TailOptions.linesRange)
     case "--resume" where topic == .copy || topic == .fetch: resumes = true
-    case "--interval" where topic == .top:
+    case "--interval" where topic.isLive:
       top.interval = try reader.seconds(of: name, attached: value, in: TopOptions.intervalRange)
-    case "--count" where topic == .top:
+    case "--count" where topic.isLive:
       top.count = try reader.number(of: name, attached: value, in: TopOptions.countRange)
+    case "--once" where topic == .services: top.count = 1
+    case "--load" where topic == .services:
+      load = try reader.number(of: name, attached: value, in: ServicesOptions.loadRange)
     default: return try readTarget(name, value)
     }
     return true
@@ -103,7 +108,7 @@ extension HelpTopic {
   /// Whether it is a command whose options are read here.
   var isCommand: Bool {
     switch self {
-    case .facts, .tree, .run, .copy, .fetch, .tail, .top: true
+    case .facts, .tree, .run, .copy, .fetch, .tail, .top, .services: true
     case .program, .targets, .bench: false
     }
   }
@@ -111,10 +116,13 @@ extension HelpTopic {
   /// Whether it makes no sense without targets.
   fileprivate var needsTargets: Bool {
     switch self {
-    case .copy, .fetch, .tail, .top: true
+    case .copy, .fetch, .tail, .top, .services: true
     case .facts, .tree, .run, .program, .targets, .bench: false
     }
   }
+
+  /// Whether it prints again and again.
+  fileprivate var isLive: Bool { self == .top || self == .services }
 
   /// How many arguments it takes that are no options.
   fileprivate var operandLimit: Int {
@@ -122,7 +130,7 @@ extension HelpTopic {
     case .run: .max
     case .copy, .fetch: 2
     case .tail: 1
-    case .facts, .tree, .top, .program, .targets, .bench: 0
+    case .facts, .tree, .top, .services, .program, .targets, .bench: 0
     }
   }
 

@@ -13,6 +13,7 @@ enum HelpText {
       fetch FILE PATH   collect a file from each target
       tail FILE         the lines of a file in each target, as they are written
       top               load, memory and the busiest processes of each target, again and again
+      services          what the service pool of each target does, again and again
       bench             measure the library
       help [COMMAND]    this text, or a command's
       help targets      how to say where contexts are to be
@@ -108,6 +109,21 @@ enum HelpText {
       --interval SECONDS  the time between two tables, and that for which the use of CPU is computed: 2 if not given
       --count N           end after that many tables
       --json              a line of JSON for each table: {"targets":[…]}, as in facts
+
+    """
+
+  static let services = """
+    Usage: \(Program.name) services --on SPEC… [--interval SECONDS] [--count N] [--once] [--load N] [--json]
+
+    Prints what the service pools of this process and of each target do: how many requests run and wait, how many
+    methods have returned or failed, how many requests were refused or given up, for each method that has been called;
+    on a terminal one table that changes, until Ctrl-C or until no target is left, elsewhere one table. So that there
+    is something to see, each target calls methods in its own pool and in this process's.
+
+      --load N            how many calls each target makes a second: \(ServicesOptions.defaultLoad) if not given, 0 for none
+      --interval SECONDS  the time between two tables: 2 if not given
+      --count N           end after that many tables; --once is --count 1
+      --json              a line of JSON for each table: {"pools":[…]}, the first being this process's
 
     """
 

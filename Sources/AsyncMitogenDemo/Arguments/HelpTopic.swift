@@ -8,6 +8,7 @@ enum HelpTopic: String, Equatable, CaseIterable {
   case fetch
   case tail
   case top
+  case services
   case targets
   case bench
 
@@ -34,6 +35,7 @@ enum HelpTopic: String, Equatable, CaseIterable {
     case .fetch: HelpText.fetch + HelpText.targetOptions
     case .tail: HelpText.tail + HelpText.targetOptions
     case .top: HelpText.top + HelpText.targetOptions
+    case .services: HelpText.services + HelpText.targetOptions
     case .targets: HelpText.targets
     case .bench: HelpText.bench
     }

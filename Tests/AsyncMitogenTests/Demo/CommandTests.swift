@@ -21,7 +21,7 @@ import Testing
     #expect(try Self.command("run -- -x") == .run(TreeOptions(), commandLine: ["-x"]))
   }
 
-  @Test(arguments: ["", "facts ", "tree ", "run ", "copy ", "fetch ", "tail ", "top "])
+  @Test(arguments: ["", "facts ", "tree ", "run ", "copy ", "fetch ", "tail ", "top ", "services "])
   func `Targets of any command`(_ name: String) throws {
     let operands = ["run ": " x", "copy ": " a b", "fetch ": " a b", "tail ": " a"][name] ?? ""
     let command = try Self.command(
@@ -41,6 +41,7 @@ import Testing
       case "fetch ": .fetch(options, IncomingFile(source: "a", destination: "b"))
       case "tail ": .tail(options, TailOptions(file: "a"))
       case "top ": .top(options, TopOptions())
+      case "services ": .services(options, ServicesOptions())
       default: .facts(options)
       }
     #expect(command == expected)
@@ -62,6 +63,11 @@ import Testing
       return
     }
     #expect(top == TopOptions(interval: .milliseconds(500), count: 3))
+    guard case .services(_, let services) = try Self.command("services --on local --interval 9 --once --load 0") else {
+      Issue.record("not services")
+      return
+    }
+    #expect(services == ServicesOptions(pace: TopOptions(interval: .seconds(9), count: 1), load: 0))
   }
 
   @Test(arguments: HelpTopic.allCases) func `Help`(_ topic: HelpTopic) throws {
@@ -96,6 +102,10 @@ import Testing
     ("top", "top needs targets"), ("top --on local x", "top takes no argument 'x'"),
     ("top --on local --interval 0", "--interval: '0' is not a number of seconds from 0.1 to 3600"),
     ("top --on local --count 0", "--count: '0' is not a number from 1"),
+    ("services", "services needs targets"), ("top --on local --once", "top has no option '--once'"),
+    ("services --on local --once=1", "--once takes no value"),
+    ("services --on local --load -1", "--load: '-1' is not a number from 0 to 100000"),
+    ("tail --on local --count 1 a", "tail has no option '--count'"),
   ])
   func `Make no sense`(_ line: String, _ message: String) {
     let error = #expect(throws: UsageError.self) { try Self.command(line) }

@@ -304,6 +304,9 @@ struct InvokerTests {
     #expect(taken == [1, 2, 3])
     #expect(intake.close().map(\.replyTo) == [4])
     #expect(outcome(intake.offer(.request(message(6)))) == "closed")
-    if intake.take() != nil { Issue.record("something is left behind the closed door") }
+    // Who gives up is still heard: what runs may be what it waited for.
+    var gaveUp = 0
+    while let item = intake.take() { if case .cancel(key) = item { gaveUp += 1 } }
+    #expect(gaveUp == 2)
   }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import Testing
 
@@ -64,6 +65,34 @@ struct PoolTests {
       let next = Pool(router: router, services: [Tally(router: router)])
       #expect(try await router.myself.call(Tally.add, .init(amount: 2)) == 2)
       await next.close()
+    }
+  }
+
+  @Test func `who gives up cancels also while the pool closes, and so does the end of the router`() async throws {
+    try await withRouter { router in
+      let keeper = GateKeeper(router)
+      let pool = Pool(router: router, services: [Open(router: router)])
+      let child = try await router.local()
+      let mine = router.myself.callAsync(Open.pass, keeper.gate())
+      let childs = child.callAsync(keeper.gate()) { gate in
+        try await ExternalContext.current?.master.call(Open.pass, gate) ?? 0
+      }
+      for _ in 0..<2 { _ = try await keeper.next() }
+      async let closed: Void = pool.close()
+      await until { await pool.isClosed }
+      // One leaves, one is lost.
+      mine.close()
+      #expect(try await keeper.next().number == -1)
+      _ = child.callAsync { kill(getpid(), SIGKILL) }
+      #expect(try await keeper.next().number == -1)
+      await closed
+      await #expect(throws: ChannelError.self) { try await childs.get(timeout: .seconds(20)) }
+
+      let last = Pool(router: router, services: [Open(router: router)])
+      try router.myself.callNoReply(Open.pass, keeper.gate())
+      _ = try await keeper.next()
+      Task(executorPreference: router.loop.tasks) { await last.close() }
+      await until { await last.isClosed }
     }
   }
 

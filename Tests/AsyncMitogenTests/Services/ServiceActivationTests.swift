@@ -125,6 +125,25 @@ struct ServiceActivationTests {
     }
   }
 
+  @Test func `an activator that makes something else`() async throws {
+    try await withRouter { router in
+      let pool = Pool(router: router, activator: WrongActivator())
+      let error = await #expect(throws: CallError.self) { try await router.myself.call(Tally.total) }
+      #expect(error?.message == "the activator made no Tally but a Renamed")
+      await pool.close()
+    }
+  }
+
+  @Test func `what wraps a service on a handle is not made by a call`() async throws {
+    try await withRouter { router in
+      let child = try await router.local()
+      let error = await #expect(throws: CallError.self) {
+        try await child.callService("AsyncMitogen.HandleServiceAdapter", "dispatch")
+      }
+      #expect(error?.message == "No such method: 'dispatch'")
+    }
+  }
+
   @Test func `a service that is made by the first call of anybody`() async throws {
     try await withRouter { router in
       let pool = Pool(router: router)
@@ -227,6 +246,11 @@ actor MadeInChild {
 
   func set(_ pool: Pool) { self.pool = pool }
   func close() async { await pool?.close() }
+}
+
+/// Makes the same service for all names.
+struct WrongActivator: ServiceActivator {
+  func activate(_ type: any Service.Type, router: Router) async throws -> any Service { Renamed(router: router) }
 }
 
 /// Lets everybody make one service.

@@ -4,18 +4,24 @@ import Testing
 /// Who may call what: callers, policies, and whether there is a pool and a service already.
 @Suite(.timeLimit(.minutes(2)))
 struct ServicePolicyTests {
-  enum Caller: CaseIterable, Sendable { case master, parent, itself, sibling, child }
+  enum Caller: CaseIterable, Sendable {
+    case master, parent, itself, sibling, child
+    /// A program that has connected to the target, and has a number of its own: it acts for the target.
+    case unixPeer
+
+    /// Whether it acts for the target or a parent of it.
+    var isPrivileged: Bool { self != .sibling && self != .child }
+  }
   enum State: CaseIterable, Sendable { case noPool, notActive, active }
 
   static let methods = [Guarded.any, Guarded.parents, Guarded.own, Guarded.all, Guarded.both]
 
   private func isAllowed(_ method: String, to caller: Caller) -> Bool {
-    let isPrivileged = caller == .master || caller == .parent || caller == .itself
-    return switch method {
+    switch method {
     case "any": true
-    case "parents": isPrivileged
+    case "parents": caller.isPrivileged
     case "own": caller == .master
-    default: isPrivileged && caller != .master
+    default: caller.isPrivileged && caller != .master
     }
   }
 
@@ -41,12 +47,12 @@ struct ServicePolicyTests {
             case .itself: try await target.call(target, name) { await ask($0, $1) }
             case .sibling: try await sibling.call(target, name) { await ask($0, $1) }
             case .child: try await child.call(target, name) { await ask($0, $1) }
+            case .unixPeer: try await askAsPeer(child, of: target, name)
             }
-          let isPrivileged = caller == .master || caller == .parent || caller == .itself
           let expected =
-            if !isPrivileged, state == .noPool {
+            if !caller.isPrivileged, state == .noPool {
               "refused by policy"
-            } else if !isPrivileged, state == .notActive {
+            } else if !caller.isPrivileged, state == .notActive {
               ServiceTexts.notActive(Guarded.name)
             } else if isAllowed(name, to: caller) {
               name
@@ -58,6 +64,12 @@ struct ServicePolicyTests {
         }
       }
     }
+  }
+
+  /// Asks from a neighbour that has its own number, and the authority of the target.
+  private func askAsPeer(_ peer: Context, of target: Context, _ method: String) async throws -> String {
+    try await target.call(peer) { await ExternalContext.current?.router.setPrivileged($0, true) }
+    return try await peer.call(target, method) { await ask($0, $1) }
   }
 }
 

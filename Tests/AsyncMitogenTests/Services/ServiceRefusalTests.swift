@@ -50,6 +50,14 @@ struct ServiceRefusalTests {
         == "Argument 'context' type incorrect, got 'int': expected a Context, found 3")
   }
 
+  @Test func `arguments that are wrong as a whole`() async throws {
+    try await withRouter { router in
+      let child = try await router.local()
+      let error = await #expect(throws: CallError.self) { try await child.call(Picky.take, .init()) }
+      #expect(error?.message == "The arguments are no 'Nothing': Opaque()")
+    }
+  }
+
   @Test func `a method that is not there`() async throws {
     #expect(try await refusal([:], of: "open\n'\u{7}") == #"No such method: 'open\n\'\x07'"#)
   }
@@ -164,6 +172,18 @@ struct ServiceRefusalTests {
     #expect(throws: ServiceError.self) { try ServiceRequest.encode(service: "s", method: "m", [1, 2]) }
     #expect(throws: ServiceError.self) { try ServiceRequest.encode(service: "s", method: "m", "text") }
   }
+}
+
+/// Takes no arguments at all, not even none.
+actor Picky: Service {
+  struct Nothing: Codable, Sendable {
+    init() {}
+    init(from decoder: any Decoder) throws { throw Opaque() }
+  }
+
+  init(router: Router) {}
+  static let take = ServiceMethod<Picky, Nothing, Int>("take", policy: .allowAny) { _, _ in 1 }
+  static var methods: [AnyServiceMethod<Picky>] { take }
 }
 
 /// A service that is not called by the name of its type.

@@ -105,6 +105,30 @@ struct ServiceStrategyTests {
     }
   }
 
+  @Test func `deduplicating: a time to live, and all that a pool can forget`() async throws {
+    try await withRouter { router in
+      let pool = Pool(router: router, services: [Fleeting(router: router), Once(router: router)])
+      func ask(_ number: Int) async throws -> Int {
+        try await router.myself.call(Once.ask, .init(number: number)) - 100 * number
+      }
+      #expect(try await [ask(1), ask(2), ask(1), ask(2)] == [1, 2, 1, 2])
+      await pool.invalidate(Once.self, method: "forget")
+      #expect(try await [ask(1), ask(2)] == [1, 2])
+      await pool.invalidate(Once.self, method: "ask")
+      #expect(try await [ask(2), ask(1)] == [3, 4])
+      await pool.invalidate(Once.self)
+      #expect(try await [ask(1), ask(2)] == [5, 6])
+      // For a service that is not there, and one that remembers nothing: nothing happens.
+      await pool.invalidate(Tally.self)
+      // What has a time to live is done again after it, and not before.
+      let start = ContinuousClock.now
+      let first = try await router.myself.call(Fleeting.count)
+      while try await router.myself.call(Fleeting.count) == first {}
+      #expect(start.duration(to: .now) >= Fleeting.timeToLive)
+      await pool.close()
+    }
+  }
+
   @Test func `a strategy of the program's own`() async throws {
     try await withRouter { router in
       let child = try await router.local()
@@ -239,6 +263,23 @@ struct ServiceStrategyTests {
       #expect(try await keeper.next().number == -1)
     }
   }
+}
+
+/// Counts its executions, and remembers how many there were for a moment.
+actor Fleeting: Service {
+  static let timeToLive = Duration.milliseconds(30)
+  private var number = 0
+
+  init(router: Router) {}
+
+  private func bump() -> Int {
+    number += 1
+    return number
+  }
+
+  static let count = ServiceMethod<Fleeting, NoArguments, Int>("count", policy: .allowAny) { $0.bump() }
+  static var methods: [AnyServiceMethod<Fleeting>] { count }
+  static var invoker: InvokerStrategy { .deduplicating(timeToLive: timeToLive) }
 }
 
 /// Answers every second request by itself.

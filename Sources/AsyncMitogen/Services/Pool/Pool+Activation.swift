@@ -13,10 +13,12 @@ extension Pool {
   }
 
   /// Begins to make a service; calls to it wait from now on.
-  func activate(_ description: ServiceDescription) {
-    insert(PoolService(description, nil))
+  func activate(_ description: ServiceDescription) -> ServiceTally {
+    let entry = PoolService(description, nil)
+    insert(entry)
     activationCount += 1
     launchActivation(description)
+    return entry.tally
   }
 
   private nonisolated func launchActivation(_ description: ServiceDescription) {
@@ -47,6 +49,7 @@ extension Pool {
       for request in waiting { submit(request, to: entry) }
     case .failure(let error):
       // The next call tries again.
+      refusedCount += services[name]?.tally.methodCounts.reduce(waiting.count) { $0 + $1.ended } ?? 0
       services[name] = nil
       targets.removeAll()
       Pool.log.error("\(name) cannot be made: \(error)")

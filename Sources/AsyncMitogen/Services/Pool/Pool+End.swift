@@ -5,7 +5,7 @@ extension Pool {
     guard phase == .open else { return }
     phase = .closing
     // First of all, so that what comes from now on finds another pool, or none.
-    router.services.detach(intake)
+    router.services.detach(self)
     for handle in handleServices.keys { router.unregister(handle) }
     for message in intake.close() { router.answer(message, failure: ServiceRefusal.poolClosed) }
     for id in slots.removeWaiting() {
@@ -42,9 +42,11 @@ extension Pool {
   }
 
   private func finishEnd() {
+    lastStatistics = statistics
     phase = .closed
     services = [:]
     requests = [:]
+    router.services.forget(self)
     for waiter in closeWaiters.values { waiter.resume() }
     closeWaiters = [:]
   }

@@ -21,18 +21,22 @@ extension Pool {
   }
 
   private func receive(_ message: Message) {
+    var tally: MethodTally?
     do {
-      try admit(message)
+      try admit(message, &tally)
     } catch {
       intake.leave(message)
+      if let tally { tally.ended(.refused) } else { refusedCount += 1 }
       router.answer(message, failure: error)
     }
   }
 
+  /// - Parameter tally: Where a refusal counts, as soon as that is known.
   /// - Throws: Why the request is refused.
-  private func admit(_ message: Message) throws {
+  private func admit(_ message: Message, _ tally: inout MethodTally?) throws {
     guard phase == .open else { throw ServiceRefusal.poolClosed }
     let (description, method) = try target(of: message)
+    tally = services[description.name]?.tally.methods[method.index]
     let question = PolicyRequest(
       service: description.type, serviceName: description.name, methodName: method.name, message: message,
       router: router)
@@ -42,10 +46,10 @@ extension Pool {
     let id = nextID()
     let work = PoolWork(id: id, message: message, service: description.name, method: method)
     let invokerRequest = try invokerRequest(for: work, description.strategy.interest)
-    let request = PoolRequest(work)
+    let request = PoolRequest(work, tally ?? activate(description).methods[method.index])
+    request.tally.arrived()
     requests[id] = request
     if let key = request.key { requestsByCaller[key] = id }
-    if services[description.name] == nil { activate(description) }
     if let invokerRequest {
       queue(invokerRequest, for: description.name)
     } else {
@@ -170,6 +174,7 @@ extension Pool {
   /// A request that was to run has run, or never will.
   func finish(_ id: RequestID, _ outcome: ServiceOutcome) -> [InvokerAction] {
     guard let request = requests[id] else { return [] }
+    if case .failure = outcome, request.stage != .running { request.end = .refused }
     request.stage = .ended
     request.task = nil
     removeIfDone(request)
@@ -180,7 +185,9 @@ extension Pool {
 
   func answer(_ id: RequestID, _ outcome: ServiceOutcome) {
     guard let request = requests[id], !request.isSettled else { return }
-    settle(request)
+    // What has not been told to run when the pool closes, and gets an error, is refused.
+    if phase != .open, request.stage == .admitted, case .failure = outcome { request.end = .refused }
+    settle(request, as: request.end ?? MethodTally.End(outcome))
     let message = request.work.message
     switch outcome {
     case .reply(let payload): router.answer(message, payload: payload)
@@ -195,8 +202,9 @@ extension Pool {
   }
 
   /// A request is answered, or nobody waits for its answer.
-  private func settle(_ request: PoolRequest) {
+  private func settle(_ request: PoolRequest, as end: MethodTally.End) {
     request.isSettled = true
+    request.tally.ended(end)
     if let key = request.key, requestsByCaller[key] == request.work.id { requestsByCaller[key] = nil }
     leaveLine(request)
     removeIfDone(request)
@@ -210,6 +218,7 @@ extension Pool {
   private func leaveLine(_ request: PoolRequest) {
     guard request.isWaiting else { return }
     request.isWaiting = false
+    request.tally.left()
     intake.leave(request.work.message)
   }
 
@@ -217,7 +226,7 @@ extension Pool {
   private func cancel(_ id: RequestID) {
     guard let request = requests[id] else { return }
     let name = request.work.service
-    settle(request)
+    settle(request, as: .cancelled)
     guard let service = services[name] else { return }
     if service.service == nil {
       service.forget(id)
@@ -237,6 +246,7 @@ extension Pool {
     guard let request = requests[id], let service = services[request.work.service]?.service else { return }
     leaveLine(request)
     request.stage = .running
+    request.tally.began()
     request.task = request.work.method.launch(service, PoolRun(work: request.work, pool: self))
   }
 
@@ -249,15 +259,22 @@ extension Pool {
   func takeEvents() {
     for event in events.withLock({ $0.take() }) {
       switch event {
-      case .ended(let id, let outcome): end(id, outcome)
+      case .ended(let id, let outcome, let end): ended(id, outcome, as: end)
       case .read(let request): if let name = requests[request.id]?.work.service { queue(request, for: name) }
-      case .unreadable(let id, let error): answer(id, .failure(error))
+      case .unreadable(let id, let error):
+        requests[id]?.end = .refused
+        answer(id, .failure(error))
       }
     }
   }
 
-  private func end(_ id: RequestID, _ outcome: ServiceOutcome) {
-    if deferredTasks.removeValue(forKey: id) != nil { deferred[id] = nil }
+  private func ended(_ id: RequestID, _ outcome: ServiceOutcome, as end: MethodTally.End?) {
+    if let request = requests[id] {
+      request.tally.stopped()
+      request.end = end
+    } else if deferredTasks.removeValue(forKey: id) != nil {
+      deferred[id] = nil
+    }
     if let next = slots.release() { start(next) }
     if let request = requests[id], let service = services[request.work.service] {
       carryOut(finish(id, outcome), of: service)
@@ -272,7 +289,7 @@ extension Pool {
       do { try await self.inEnvironment { try await work() } } catch {
         Pool.log.error("While handling deferred work: \(error)")
       }
-      self.note(.ended(id, .nothing))
+      self.note(.ended(id, .nothing, nil))
     }
   }
 }

@@ -66,6 +66,10 @@ internal import Synchronization
   /// Services on handles of their own.
   var handleServices: [Handle: String] = [:]
   private var lastNumber: UInt64 = 0
+  /// How many requests have been refused that belong to no method.
+  var refusedCount = 0
+  /// What there is to know of a pool that has ended.
+  var lastStatistics: PoolStatistics?
 
   static let log = Logger("mitogen.service")
 

@@ -1,8 +1,8 @@
 /// What has happened to a pool's requests elsewhere, in its order, until the pool looks at it.
 struct PoolEvents: Sendable {
   enum Event: Sendable {
-    /// A method has run, or work of the program.
-    case ended(RequestID, ServiceOutcome)
+    /// A method has run, or work of the program; with how it ended for those who count, if that is something else.
+    case ended(RequestID, ServiceOutcome, MethodTally.End?)
     /// The arguments of a large request have been read.
     case read(InvokerRequest)
     case unreadable(RequestID, CallError)

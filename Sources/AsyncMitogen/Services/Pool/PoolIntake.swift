@@ -23,6 +23,7 @@ final class PoolIntake: Sendable {
     var items = RingBuffer<Item>()
     var waitingCount = 0
     var waitingBytes = 0
+    var turnedAwayCount = 0
     var isAwake = false
     var isClosed = false
   }
@@ -35,16 +36,22 @@ final class PoolIntake: Sendable {
   /// How many requests wait, here and behind the door.
   var waitingCount: Int { state.withLock { $0.waitingCount } }
 
+  /// How many requests have been refused here.
+  var turnedAwayCount: Int { state.withLock { $0.turnedAwayCount } }
+
   /// Something has come.
   func offer(_ item: Item) -> Offer {
     state.withLock { state in
-      if state.isClosed { return .closed }
       switch item {
       case .request(let message):
+        if state.isClosed { return .closed }
         let size = PoolIntake.size(of: message)
         let isFull = state.waitingCount >= limit.messages || state.waitingBytes > limit.bytes - size
         // One always has room, however large.
-        if isFull, state.waitingCount > 0 { return .full }
+        if isFull, state.waitingCount > 0 {
+          state.turnedAwayCount += 1
+          return .full
+        }
         state.waitingCount += 1
         state.waitingBytes += size
       case .cancel, .gone:
@@ -74,17 +81,23 @@ final class PoolIntake: Sendable {
     }
   }
 
-  /// Nothing more comes in; returns the requests that have not been taken, in order.
+  /// No request comes in any more, but still who gives up; returns the requests that have not been taken, in order.
   func close() -> [Message] {
     state.withLock { state in
       state.isClosed = true
       var messages: [Message] = []
+      var rest = RingBuffer<Item>()
       while let item = state.items.popFirst() {
-        guard case .request(let message) = item else { continue }
+        guard case .request(let message) = item else {
+          rest.append(item)
+          continue
+        }
         messages.append(message)
+        state.turnedAwayCount += 1
         state.waitingCount -= 1
         state.waitingBytes -= PoolIntake.size(of: message)
       }
+      state.items = rest
       return messages
     }
   }

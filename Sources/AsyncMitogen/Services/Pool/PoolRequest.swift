@@ -17,9 +17,15 @@ final class PoolRequest {
   var isWaiting = true
   /// Whether it has been answered, or nobody wants an answer any more.
   var isSettled = false
+  /// How its method ended, if that says more than the outcome does.
+  var end: MethodTally.End?
   var task: Task<Void, Never>?
+  let tally: MethodTally
 
-  init(_ work: PoolWork) { self.work = work }
+  init(_ work: PoolWork, _ tally: MethodTally) {
+    self.work = work
+    self.tally = tally
+  }
 
   /// By which its caller names it; nil if the caller expects nothing.
   var key: CallAdmission.Key? {
@@ -44,6 +50,7 @@ struct PoolWork: Sendable {
 /// Not a value, as requests are none: its pool alone has it.
 final class PoolService {
   let description: ServiceDescription
+  let tally: ServiceTally
   var invoker: any Invoker
   /// Nil while it is being made.
   var service: (any Service)?
@@ -53,6 +60,7 @@ final class PoolService {
 
   init(_ description: ServiceDescription, _ service: (any Service)?) {
     self.description = description
+    tally = ServiceTally(description)
     self.service = service
     invoker = description.strategy.make()
   }

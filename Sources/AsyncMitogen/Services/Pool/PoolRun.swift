@@ -12,7 +12,8 @@ struct PoolRun: Sendable {
     func start(_ host: isolated Host) -> Task<Void, Never> {
       Task(executorPreference: pool.router.loop.tasks) {
         _ = host
-        pool.note(.ended(work.id, await outcome(host, invoke)))
+        let (outcome, end) = await outcome(host, invoke)
+        pool.note(.ended(work.id, outcome, end))
       }
     }
     // Safe: an isolated function differs from a plain one in its type alone, and this one touches nothing of the service;
@@ -25,13 +26,14 @@ struct PoolRun: Sendable {
   /// Ends without having run.
   func fail(_ error: any Error) -> Task<Void, Never> {
     let failure = CallError(describing: error, in: pool.router.contextID)
-    return Task(executorPreference: pool.router.loop.tasks) { pool.note(.ended(work.id, .failure(failure))) }
+    return Task(executorPreference: pool.router.loop.tasks) { pool.note(.ended(work.id, .failure(failure), nil)) }
   }
 
+  /// How it ended for those who wait, and for those who count if that is something else.
   private func outcome<Host: Service>(
     _ host: isolated Host, _ invoke: AnyServiceMethod<Host>.Invocation
-  ) async -> ServiceOutcome {
-    guard !Task.isCancelled else { return .cancelled }
+  ) async -> (ServiceOutcome, MethodTally.End?) {
+    guard !Task.isCancelled else { return (.cancelled, nil) }
     let arguments = ServiceArguments(message: work.message, method: work.method, userInfo: pool.userInfo)
     do {
       let payload = try await pool.inEnvironment {
@@ -39,28 +41,28 @@ struct PoolRun: Sendable {
           try await invoke(host, arguments)
         }
       }
-      return payload.map { .reply($0) } ?? .nothing
+      return (payload.map { .reply($0) } ?? .nothing, nil)
     } catch let refusal as RefusedArguments {
-      return .failure(CallError(describing: refusal.reason, in: pool.router.contextID))
+      return (.failure(CallError(describing: refusal.reason, in: pool.router.contextID)), .refused)
     } catch {
       return self.failure(error)
     }
   }
 
   /// What becomes of what a method throws.
-  private func failure(_ error: any Error) -> ServiceOutcome {
-    if error is CancellationError, Task.isCancelled { return .cancelled }
+  private func failure(_ error: any Error) -> (ServiceOutcome, MethodTally.End?) {
+    if error is CancellationError, Task.isCancelled { return (.cancelled, nil) }
     let described = CallError(describing: error, in: pool.router.contextID)
     let name = "\(work.service).\(work.method.name)"
     if !work.method.sendsReply {
       Pool.log.error("While calling no-reply method \(name): \(described)")
-      return .nothing
+      return (.nothing, .failed)
     }
     if work.message.replyTo == .none {
       Pool.log.error("While invoking \(name), whose caller expects no reply: \(described)")
     } else {
       Pool.log.debug("While invoking \(name): \(described)")
     }
-    return .failure(described)
+    return (.failure(described), nil)
   }
 }

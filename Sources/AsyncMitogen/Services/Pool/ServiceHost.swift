@@ -9,6 +9,8 @@ final class ServiceHost: Sendable {
     var intake: PoolIntake?
     /// Nil for the moment between a pool's place and the pool.
     var pool: Pool?
+    /// Pools that are closed, in which methods still run that their callers may give up.
+    var closing: [Pool] = []
     /// Whether parents' calls make pools, as in a child.
     var makesPools = false
     var hasHandles = false
@@ -70,22 +72,28 @@ final class ServiceHost: Sendable {
     if isWanted { pool.router.loop.enqueue(pool) }
   }
 
-  /// The pool takes nothing more: it is not handed out again.
-  func detach(_ intake: PoolIntake) {
+  /// A pool takes no more requests: it is not handed out again.
+  func detach(_ pool: Pool) {
     state.withLock { state in
-      guard state.intake === intake else { return }
+      state.closing.append(pool)
+      guard state.intake === pool.intake else { return }
       state.intake = nil
       state.pool = nil
     }
   }
 
-  /// There will be no pool any more. Cancels what runs in the last, and waits for its end, but no longer than that.
+  /// Nothing runs in a pool any more that has been closed.
+  func forget(_ pool: Pool) { state.withLock { $0.closing.removeAll { $0 === pool } } }
+
+  /// There will be no pool any more. Cancels what runs in those there are, and waits for its end, but no longer than that.
   func end(patience: Duration) async {
-    let pool = state.withLock { state in
+    let pools = state.withLock { state in
       state.isEnded = true
-      return state.pool
+      return state.closing + (state.pool.map { [$0] } ?? [])
     }
-    await pool?.end(patience: patience)
+    await withTaskGroup(of: Void.self) { group in
+      for pool in pools { group.addTask { await pool.end(patience: patience) } }
+    }
   }
 
   // MARK: messages
@@ -150,10 +158,11 @@ final class ServiceHost: Sendable {
   func contextIsGone(_ context: ContextID) { note(.gone(context)) }
 
   private func note(_ item: PoolIntake.Item) {
-    guard let intake = state.withLock({ $0.intake }), case .accepted(wakesPool: true) = intake.offer(item) else {
-      return
+    let (intake, closing) = state.withLock { ($0.intake, $0.closing) }
+    if let intake, case .accepted(wakesPool: true) = intake.offer(item) { wake(intake) }
+    for pool in closing {
+      if case .accepted(wakesPool: true) = pool.intake.offer(item) { pool.enter { $0.takeSome() } }
     }
-    wake(intake)
   }
 
   /// Lets the pool take what has come; on the lane. A pool that is being made looks by itself.
