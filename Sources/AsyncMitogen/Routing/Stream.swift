@@ -18,6 +18,8 @@
   private var isBlocked = false
   private var isReadingPaused = false
   private(set) var isClosed = false
+  /// Nothing is sent any more behind what waits, and then the other side is told so.
+  private var isFinishing = false
   /// How many bytes have been written since the stream began.
   private(set) var writtenBytes: UInt64 = 0
   /// How many bytes have been read since the stream began.
@@ -72,7 +74,7 @@
 
   /// Queues a message; it is written at the end of the loop's turn.
   func send(_ message: Message) {
-    guard !isClosed else { return }
+    guard !isClosed, !isFinishing else { return }
     outgoing.append(message)
     scheduleFlush()
   }
@@ -101,6 +103,13 @@
     router.enter { $0.streamSendsImage(link, sent: Int(sent), total: Int(total)) }
   }
 
+  /// Ends this side of the link behind what waits to be written; what comes is still read.
+  func finishSending() {
+    guard !isClosed, !isFinishing else { return }
+    isFinishing = true
+    flush()
+  }
+
   private func scheduleFlush() {
     guard !isFlushScheduled, !isBlocked else { return }
     isFlushScheduled = true
@@ -124,6 +133,7 @@
       }
     }
     setBlocked(false)
+    if isFinishing { transport.finishWriting() }
     reportPending()
   }
 
