@@ -9,6 +9,7 @@ struct CommandReader {
   private(set) var lines = TailOptions.defaultLines
   private(set) var top = TopOptions()
   private(set) var operands: [String] = []
+  private(set) var ends = false
 
   init(_ arguments: ArraySlice<String>, of topic: HelpTopic) {
     reader = ArgumentReader(arguments, of: topic.rawValue)
@@ -20,7 +21,7 @@ struct CommandReader {
     while let item = reader.next() {
       switch item {
       case .option("--help", nil), .option("-h", nil): return false
-      case .option(let name, .some) where ["--json", "--help", "--password-prompt"].contains(name):
+      case .option(let name, .some) where ["--json", "--help", "--end", "--password-prompt"].contains(name):
         throw UsageError("\(name) takes no value")
       case .option(let name, let value):
         guard try read(name, value) else { throw reader.unexpected(item) }
@@ -43,6 +44,8 @@ struct CommandReader {
   /// Takes an option; false if the command has none of that name.
   private mutating func read(_ name: String, _ value: String?) throws(UsageError) -> Bool {
     switch name {
+    case "--end" where topic == .detach: ends = true
+    case _ where topic == .detach: return false
     case "--json": options.json = true
     case "--local" where !topic.needsTargets:
       options.local = try reader.number(of: name, attached: value, in: TreeOptions.localRange)
@@ -68,6 +71,7 @@ struct CommandReader {
       } catch {
         throw UsageError("--on: \(error)")
       }
+    case "--join": options.targets.joined = try reader.text(of: name, attached: value, "a socket")
     case "--inventory":
       options.targets.sources.append(.inventory(try reader.text(of: name, attached: value, "a file")))
     case "--parallel":
@@ -83,13 +87,13 @@ struct CommandReader {
   /// Refuses options that do not go together.
   private func check() throws(UsageError) {
     let hint = "--on SPEC or --inventory FILE (see '\(Program.name) help targets')"
-    if options.targets.sources.isEmpty {
+    if options.targets.sources.isEmpty, options.targets.joined == nil {
       if topic.needsTargets { throw UsageError("\(topic.rawValue) needs targets: \(hint)") }
       if let name = given.first(where: ["--parallel", "--timeout", "--password-prompt"].contains) {
         throw UsageError("\(name) needs targets: \(hint)")
       }
     } else if let name = given.first(where: ["--local", "--depth"].contains) {
-      throw UsageError("\(name) is for contexts without targets: it does not go with --on and --inventory")
+      throw UsageError("\(name) is for contexts without targets: it does not go with --on, --inventory and --join")
     }
   }
 }
@@ -98,7 +102,7 @@ extension HelpTopic {
   /// Whether it is a command whose options are read here.
   var isCommand: Bool {
     switch self {
-    case .facts, .tree, .run, .copy, .tail, .top: true
+    case .facts, .tree, .run, .copy, .tail, .top, .detach: true
     case .program, .targets, .bench: false
     }
   }
@@ -107,7 +111,7 @@ extension HelpTopic {
   fileprivate var needsTargets: Bool {
     switch self {
     case .copy, .tail, .top: true
-    case .facts, .tree, .run, .program, .targets, .bench: false
+    case .facts, .tree, .run, .detach, .program, .targets, .bench: false
     }
   }
 
@@ -116,7 +120,7 @@ extension HelpTopic {
     switch self {
     case .run: .max
     case .copy: 2
-    case .tail: 1
+    case .tail, .detach: 1
     case .facts, .tree, .top, .program, .targets, .bench: 0
     }
   }

@@ -7,6 +7,7 @@ enum HelpTopic: String, Equatable, CaseIterable {
   case copy
   case tail
   case top
+  case detach
   case targets
   case bench
 
@@ -32,6 +33,7 @@ enum HelpTopic: String, Equatable, CaseIterable {
     case .copy: HelpText.copy + HelpText.targetOptions
     case .tail: HelpText.tail + HelpText.targetOptions
     case .top: HelpText.top + HelpText.targetOptions
+    case .detach: HelpText.detach
     case .targets: HelpText.targets
     case .bench: HelpText.bench
     }

@@ -16,7 +16,7 @@ struct CopyCommand {
     let file = try OutgoingFile(copy.file)
     var timeline = Timeline()
     let (tree, answers) = try await ProgressLine.showing { progress in
-      try await withRouter { router in
+      try await JoinedTree.with(options.targets) { router in
         let tree = try await ContextTree.start(
           options, targets: targets, on: router, timeline: &timeline, progress: progress)
         let answers = await send(file, in: tree, router: router, progress: progress)
