@@ -85,6 +85,15 @@ extension ContextTree {
 extension ContextTree {
   /// Which targets could not be connected, and why.
   var failureLines: [String] { failures.map { "\($0.name): \($0.reason)" } }
+
+  /// What went wrong, each on one line that fits: targets that do not answer, for a reason, and those that there are not.
+  func failureLines(on stream: StandardStream, reason: (Node) -> String?) -> [String] {
+    let lines = members.compactMap { node in reason(node).map { "\(node.name): \($0)" } } + failureLines
+    return lines.map { line in
+      let first = line.split(separator: "\n").first.map(String.init) ?? line
+      return stream.columns.map { first.truncated(to: $0) } ?? first
+    }
+  }
 }
 
 /// A target that could not be connected.

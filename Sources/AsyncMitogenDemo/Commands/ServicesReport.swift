@@ -28,7 +28,8 @@ struct ServicesReport {
     }
     for failure in tree.failures { table.add([failure.name] + Array(repeating: "-", count: 7)) }
     let lines = table.lines(fitting: stream.columns)
-    return lines.prefix(1).map { $0.styled(.bold, on: stream) } + lines.dropFirst() + failures(on: stream)
+    return lines.prefix(1).map { $0.styled(.bold, on: stream) } + lines.dropFirst()
+      + tree.failureLines(on: stream) { tree.reason(of: $0, in: current.answers) }
   }
 
   /// A row for the pool, and one for each method that has been called.
@@ -58,16 +59,6 @@ struct ServicesReport {
 
   /// A service's name without its module.
   static func shortName(_ name: String) -> String { name.split(separator: ".").last.map(String.init) ?? name }
-
-  private func failures(on stream: StandardStream) -> [String] {
-    let lines =
-      tree.members.compactMap { node in tree.reason(of: node, in: current.answers).map { "\(node.name): \($0)" } }
-      + tree.failureLines
-    return lines.map { line in
-      let first = line.split(separator: "\n").first.map(String.init) ?? line
-      return stream.columns.map { first.truncated(to: $0) } ?? first
-    }
-  }
 
   /// All of it for a program.
   var json: JSONValue {

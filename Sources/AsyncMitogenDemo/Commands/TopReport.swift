@@ -31,17 +31,8 @@ struct TopReport {
     }
     for failure in tree.failures { table.add([failure.name] + Array(repeating: "-", count: 7)) }
     let lines = table.lines(fitting: stream.columns)
-    return lines.prefix(1).map { $0.styled(.bold, on: stream) } + lines.dropFirst() + failures(on: stream)
-  }
-
-  private func failures(on stream: StandardStream) -> [String] {
-    let lines =
-      tree.members.compactMap { node in tree.reason(of: node, in: answers).map { "\(node.name): \($0)" } }
-      + tree.failureLines
-    return lines.map { line in
-      let first = line.split(separator: "\n").first.map(String.init) ?? line
-      return stream.columns.map { first.truncated(to: $0) } ?? first
-    }
+    return lines.prefix(1).map { $0.styled(.bold, on: stream) } + lines.dropFirst()
+      + tree.failureLines(on: stream) { tree.reason(of: $0, in: answers) }
   }
 
   /// The processes that use most CPU, those left out that use none.

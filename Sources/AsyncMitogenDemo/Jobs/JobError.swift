@@ -1,7 +1,7 @@
 internal import AsyncMitogen
 
 /// The service of jobs would not do what it was asked to.
-struct JobError: Error, Codable, Hashable, CustomStringConvertible {
+struct JobError: Error, Codable, Equatable, CustomStringConvertible {
   enum Reason: String, Codable {
     /// There is no job of that name, or it ended so long ago that it has been forgotten.
     case unknownJob
@@ -51,7 +51,7 @@ struct JobError: Error, Codable, Hashable, CustomStringConvertible {
 }
 
 /// Why a job has no output, wherever that was.
-struct JobFailure: Error, Codable, Hashable, CustomStringConvertible {
+struct JobFailure: Error, Codable, Equatable, CustomStringConvertible {
   /// The type of what was thrown.
   let typeName: String
   /// What is wrong, for a person, with its causes.

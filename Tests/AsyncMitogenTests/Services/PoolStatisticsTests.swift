@@ -24,7 +24,7 @@ struct PoolStatisticsTests {
       let start = await pool.statistics
       #expect(start.size == 3 && start.running == 0 && start.waiting == 0 && start.refused == 0)
       #expect(start.services.map(\.name) == [Curious.name, Guarded.name])
-      #expect(start.services.last?.methods.map(\.name) == ["all", "any", "both", "own", "parents"])
+      #expect(start.services.last?.methods.map(\.name) == ["any", "parents", "own", "all", "both"])
       #expect(start.total == PoolStatistics.Method(name: ""))
 
       for _ in 0..<3 { try await router.myself.call(Curious.rest) }

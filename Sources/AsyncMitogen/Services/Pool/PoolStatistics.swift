@@ -1,7 +1,7 @@
 /// What a pool has done, and has to do, at one moment; see ``Pool/statistics``.
 ///
 /// Numbers of requests, since the pool was made but for those of what runs and waits now.
-public struct PoolStatistics: Codable, Sendable, Hashable {
+public struct PoolStatistics: Codable, Sendable, Equatable {
   /// How many methods, and pieces of deferred work, may run at once.
   public var size: Int
   /// How many run now.
@@ -15,15 +15,15 @@ public struct PoolStatistics: Codable, Sendable, Hashable {
   public var services: [Service]
 
   /// What became of the requests to one service.
-  public struct Service: Codable, Sendable, Hashable {
+  public struct Service: Codable, Sendable, Equatable {
     /// Its name.
     public var name: String
-    /// All its methods, in the order of their names.
+    /// All its methods, in the order in which it lists them.
     public var methods: [Method]
   }
 
   /// What became of the requests to one method: each is counted once.
-  public struct Method: Codable, Sendable, Hashable {
+  public struct Method: Codable, Sendable, Equatable {
     /// Its name.
     public var name: String
     /// How many run now.
@@ -112,10 +112,12 @@ final class ServiceTally {
   let methods: [MethodTally]
 
   init(_ description: ServiceDescription) {
-    methods = description.methods.values.sorted { $0.index < $1.index }.map { MethodTally(name: $0.name) }
+    var names = Array(repeating: "", count: description.methods.count)
+    for (name, method) in description.methods { names[method.index] = name }
+    methods = names.map { MethodTally(name: $0) }
   }
 
-  var methodCounts: [PoolStatistics.Method] { methods.map(\.count).sorted { $0.name < $1.name } }
+  var methodCounts: [PoolStatistics.Method] { methods.map(\.count) }
 }
 
 extension Pool {
@@ -124,12 +126,12 @@ extension Pool {
   /// Numbers are counted as requests pass, and cost nothing worth mentioning. Of a pool that has ended, the last ones.
   public var statistics: PoolStatistics {
     if let lastStatistics { return lastStatistics }
-    let services = services.sorted { $0.key < $1.key }.map { name, service in
-      PoolStatistics.Service(name: name, methods: service.tally.methodCounts)
+    let counts = services.keys.sorted().map { name in
+      PoolStatistics.Service(name: name, methods: services[name]?.tally.methodCounts ?? [])
     }
     return PoolStatistics(
       size: size, running: runningCount, waiting: waitingCount, refused: refusedCount + intake.turnedAwayCount,
-      services: services)
+      services: counts)
   }
 }
 
