@@ -60,3 +60,15 @@ int amt_openpty(char *slave, size_t size) {
   }
   return master;
 }
+
+void amt_leave_terminal(void) {
+  // A session of its own, unless this process leads a group, as one that was spawned by us does; then it stays in its
+  // session, and is told nothing by the terminal any more.
+  struct sigaction hang_up;
+  if (sigaction(SIGHUP, NULL, &hang_up) == 0 && hang_up.sa_handler == SIG_DFL) signal(SIGHUP, SIG_IGN);
+  if (setsid() >= 0) return;
+  int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (terminal < 0) return;
+  ioctl(terminal, TIOCNOTTY);
+  close(terminal);
+}

@@ -11,6 +11,7 @@ final class ChildProcess: ReadinessHandler {
 
   private struct State: Sendable {
     var status: ExitStatus?
+    var isReleased = false
     var waiters: [@Sendable (ExitStatus) -> Void] = []
   }
 
@@ -62,9 +63,20 @@ final class ChildProcess: ReadinessHandler {
     if let status { body(status) }
   }
 
-  /// Sends a signal, unless it has ended.
+  /// Lets it go on by itself: it gets no signals any more, and a shutdown does not wait for it. It is still reaped.
+  func release() {
+    let isWatched = state.withLock { state in
+      defer { state.isReleased = true }
+      return state.status == nil && !state.isReleased
+    }
+    guard isWatched else { return }
+    // What cannot be registered anew is reaped when this process ends.
+    try? poller.register(pidfd.number, interest: .readable, keepsAlive: false, handler: self)
+  }
+
+  /// Sends a signal, unless it has ended or been released.
   func signal(_ number: Int32) {
-    guard status == nil else { return }
+    guard state.withLock({ $0.status == nil && !$0.isReleased }) else { return }
     // By descriptor: the number of a process that has ended may be another one's by now. A set-user-id program may
     // refuse, which is its right.
     _ = amt_pidfd_kill(pidfd.number, number)

@@ -105,6 +105,7 @@ private final class ChildProcessMain: Sendable {
         for reader in readers { try reader.start() }
         try router.enter { router in
           router.parentEnded = { [self] _ in beginEnd(isOrphan: true) }
+          router.detachHooks = DetachHooks(leaving: amt_leave_terminal) { [self] in becomeRoot() }
           try router.attachParent(
             transport, greeting: Array(greeting.utf8), keepAlive: configuration.keepAlive)
         }
@@ -126,6 +127,12 @@ private final class ChildProcessMain: Sendable {
       _ = unsafe read(descriptor, &count, 8)
       amt_main_queue_drain()
     }
+  }
+
+  /// The parent is let go of, and so is all that it gave.
+  private func becomeRoot() {
+    Mitogen.setPlace(contextID: configuration.contextID, parentIDs: [])
+    standardStreams.release()
   }
 
   // MARK: the end

@@ -29,6 +29,11 @@ struct StandardStreams {
       input: input, output: output, originalError: originalError, printed: printed, printedErrors: printedErrors)
   }
 
+  /// Lets go of what belongs to the parent. The numbers stay taken, so that nobody who has them writes elsewhere.
+  func release() {
+    for descriptor in [input, output, originalError] { _ = amt_replace_descriptor(descriptor.number) }
+  }
+
   private static func isSameFile(_ left: Int32, _ right: Int32) -> Bool {
     var (first, second) = (stat(), stat())
     return unsafe fstat(left, &first) == 0 && fstat(right, &second) == 0 && first.st_dev == second.st_dev

@@ -14,6 +14,20 @@ struct ContextIDAllocator: Sendable {
   /// The allocator of a child, which begins without a block.
   static func child() -> ContextIDAllocator { ContextIDAllocator(next: 0, end: 0) }
 
+  /// The allocator of a context that has become a root: it has all numbers from one on that the master gave it alone.
+  static func root(from first: UInt32) -> ContextIDAllocator { ContextIDAllocator(next: first, end: .max) }
+
+  /// As ``root(from:)``, of one that the master has given no number.
+  ///
+  /// What others below it may have been given is not known, only that it is beyond what is: half of the numbers that are
+  /// left are kept clear of.
+  static func root(beyond highest: ContextID) -> ContextIDAllocator {
+    root(from: highest.rawValue + (.max - highest.rawValue) / 2)
+  }
+
+  /// A number that is not below any that it has had.
+  var highest: ContextID { ContextID(rawValue: end) }
+
   /// The next identifier; nil if the block is used up.
   mutating func allocate() -> ContextID? {
     guard next < end else { return nil }

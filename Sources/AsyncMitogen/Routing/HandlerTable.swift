@@ -77,8 +77,13 @@ struct HandlerTable: Sendable {
 
   /// Removes and returns what waits for messages of a context that is gone.
   mutating func removeWaiting(for respondent: ContextID) -> [(handle: Handle, action: Action)] {
+    removeWaiting { $0 == respondent }
+  }
+
+  /// Removes and returns what waits for messages of contexts that are gone.
+  mutating func removeWaiting(where isGone: (ContextID) -> Bool) -> [(handle: Handle, action: Action)] {
     // All are looked at: contexts end seldom, and handles come and go with each call.
-    removeAll(entries.filter { $0.value.respondent == respondent }.keys.sorted())
+    removeAll(entries.filter { $0.value.respondent.map(isGone) ?? false }.keys.sorted())
   }
 
   /// Removes and returns everything.

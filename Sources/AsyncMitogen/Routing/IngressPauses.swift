@@ -85,6 +85,7 @@ extension Router {
 
   /// A stream has written what it could; `pending` bytes are left.
   func streamIsPending(_ link: LinkIdentifier, _ pending: Int) {
+    if pending == 0, detachment.phase == .leaving, link == table.parentLink { parentHasEverything() }
     guard pending < IngressPauses.lowWatermark, pauses.hasWaiting(for: link) || pauses.isStalled(link) else { return }
     resumeReading(pauses.resume(link))
   }

@@ -20,6 +20,7 @@ extension Router {
     let reader = outputReader(of: launched, link)
     children[link] = ChildLink(context: id, name: name, process: launched.process, errorOutput: reader)
     children[link]?.endHint = launched.start.endHint
+    children[link]?.isDirect = launched.start.firstStage == nil
     let result: Result<BootstrapReport, any Error> = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let timer = loop.schedule(after: timeout) { [weak self] in

@@ -8,6 +8,10 @@ struct ChildLink: Sendable {
   let process: ChildProcess?
   /// Reads what it prints outside of its own log, such as what the system says when it cannot be started.
   let errorOutput: (any ChildOutputReader)?
+  /// Whether `process` is the context itself, and not a program that brought us to it.
+  var isDirect = false
+  /// It has said that it goes on without this context.
+  var isDetached = false
   /// Which image it runs, if it is one of ours and has come up.
   var image: ImageIdentity?
   var isUp = false
@@ -77,7 +81,8 @@ extension Router {
       Router.log.warning("\(stream?.name ?? "stream"): ended in the middle of a message")
     case .ended, .bootstrapFailed: break
     }
-    guard let child = children[link] else { return linkIsGone(link, detail: nil) }
+    guard let child = children[link] else { return linkIsGone(link, detail: peerIsGone(link)) }
+    if child.isDetached { return detachedChildIsGone(link, child) }
     children[link]?.end = reason
     guard let process = child.process, process.status == nil else { return childIsGone(link, child.process?.status) }
     let loop = loop
@@ -100,6 +105,15 @@ extension Router {
         router.streams[link]?.enter { $0.close(.ended(isAtBoundary: true)) }
       }
     }
+  }
+
+  /// A child that goes on without this context has closed its stream.
+  private func detachedChildIsGone(_ link: LinkIdentifier, _ child: ChildLink) {
+    children[link] = nil
+    _ = child.errorOutput?.finish()
+    // A program that brought us there would stay as long as the context does. It is not asked to end: some pass that on.
+    if !child.isDirect { child.process?.signal(SIGKILL) }
+    linkIsGone(link, detail: "\(child.name) has detached, and goes on by itself")
   }
 
   private func childIsGone(_ link: LinkIdentifier, _ status: ExitStatus?) {
@@ -134,11 +148,26 @@ extension Router {
       contextIsGone(context, detail: reason, tellParent: !isParent)
     }
     if isParent {
+      failWaitsBeyondParent()
       let ended = parentEnded
       parentEnded = nil
       ended?(self)
     }
     checkEnd()
+    checkLinksEnd()
+  }
+
+  /// The link to the parent is gone: whoever waits for a context that was reached over it is told, here and below.
+  private func failWaitsBeyondParent() {
+    let (table, own) = (table, contextID)
+    let waiting = handlers.withLock { handlers in
+      handlers.removeWaiting { $0 != own && table.link(to: $0) == nil }
+    }
+    for waiting in waiting { deliverDead(DeadReason.respondentDisconnected, to: waiting) }
+    for (link, contexts) in table.lostDestinations {
+      guard let remote = table.links[link]?.remote else { continue }
+      for context in contexts { sendDeleteRoute(of: context, nil, to: remote) }
+    }
   }
 
   /// Whether a context is reached over a link of its own, not merely by asking the parent.

@@ -10,15 +10,19 @@ extension Router {
     add(.addRoute, policy: .immediateChild) { $0.receiveAddRoute($1, $2) }
     add(.deleteRoute, policy: .immediateChild) { $0.receiveDeleteRoute($1, $2) }
     add(.printed, policy: .immediateChild) { $0.receivePrinted($1, $2) }
+    add(.detaching, policy: .immediateChild) { $0.receiveDetaching($1, $2) }
     add(.keepAlive, policy: .immediateChild) { _, _, _ in }
     add(.getModule, policy: nil) { router, message, _ in router.answerGetModule(message) }
     add(.capabilities, policy: nil) { router, message, _ in
       router.reply(to: message, payload: Array(Router.capabilities.utf8))
     }
-    if parentIDs.isEmpty {
-      add(.allocateID, policy: nil) { router, message, _ in router.answerAllocateID(message) }
-      add(.forwardLog, policy: nil) { router, message, _ in router.receiveLog(message) }
-    }
+    if parentIDs.isEmpty { addRootHandlers() }
+  }
+
+  /// Registers what only the root of a tree answers.
+  nonisolated func addRootHandlers() {
+    add(.allocateID, policy: nil) { router, message, _ in router.receiveAllocateID(message) }
+    add(.forwardLog, policy: nil) { router, message, _ in router.receiveLog(message) }
   }
 
   nonisolated func add(
@@ -36,7 +40,8 @@ extension Router {
     guard message.replyTo != .none, !message.isDead else { return }
     route(
       Message(
-        destination: message.source, source: contextID, handle: message.replyTo, encoding: encoding,
+        // From whom it was asked: a context that has become a root answers for the master.
+        destination: message.source, source: message.destination, handle: message.replyTo, encoding: encoding,
         payload: payload), from: nil)
   }
 
@@ -104,7 +109,7 @@ extension Router {
     kinds.withLock { $0.remove(context) }
   }
 
-  private func sendDeleteRoute(of context: ContextID, _ detail: String?, to neighbour: ContextID) {
+  func sendDeleteRoute(of context: ContextID, _ detail: String?, to neighbour: ContextID) {
     // Only neighbours of our kind are told why: others expect a number and nothing else.
     let text = if let detail, isOfOurKind(neighbour) { "\(context):\(detail)" } else { "\(context)" }
     route(
@@ -122,13 +127,25 @@ extension Router {
 
   // MARK: context identifiers
 
-  private func answerAllocateID(_ message: Message) {
-    guard let block = allocator.allocateBlock() else {
-      return route(
-        .dead(
-          "no context identifiers are left", destination: message.source, source: contextID, handle: message.replyTo),
-        from: nil)
+  private func receiveAllocateID(_ message: Message) {
+    // While it is not known yet which numbers are this context's to give, whoever asks waits.
+    guard !detachment.holdsRequests else {
+      if let refused = detachment.hold(message) { refuseAllocateID(refused) }
+      return
     }
+    answerAllocateID(message)
+  }
+
+  private func refuseAllocateID(_ message: Message) {
+    guard message.replyTo != .none, !message.isDead else { return }
+    route(
+      .dead(
+        "no context identifiers are left", destination: message.source, source: message.destination,
+        handle: message.replyTo), from: nil)
+  }
+
+  func answerAllocateID(_ message: Message) {
+    guard let block = allocator.allocateBlock() else { return refuseAllocateID(message) }
     var writer = PickleWriter()
     writer.begin()
     writer.integer(Int(block.lowerBound))
@@ -149,18 +166,26 @@ extension Router {
         continue
       }
       isAllocatingBlock = true
-      defer {
-        isAllocatingBlock = false
-        for waiter in blockWaiters { waiter.resume() }
-        blockWaiters = []
-      }
-      let reply = try await request(
-        Message(destination: .master, handle: .allocateID), respondent: .master, timeout: nil)
-      guard let pair = try? PickleDecoder().decode([UInt32].self, from: reply.payload), pair.count == 2,
-        pair[0] < pair[1]
-      else { throw StreamError("the master answered ALLOCATE_ID with something else than a block") }
-      allocator.receive(pair[0]..<pair[1])
+      defer { endAllocatingBlock() }
+      allocator.receive(try await askForBlock(timeout: nil))
     }
+  }
+
+  /// Others may ask the master for numbers now.
+  func endAllocatingBlock() {
+    isAllocatingBlock = false
+    for waiter in blockWaiters { waiter.resume() }
+    blockWaiters = []
+  }
+
+  /// Asks the master for numbers.
+  func askForBlock(timeout: Duration?) async throws -> Range<UInt32> {
+    let reply = try await request(
+      Message(destination: .master, handle: .allocateID), respondent: .master, timeout: timeout)
+    guard let pair = try? PickleDecoder().decode([UInt32].self, from: reply.payload), pair.count == 2,
+      pair[0] < pair[1]
+    else { throw StreamError("the master answered ALLOCATE_ID with something else than a block") }
+    return pair[0]..<pair[1]
   }
 
   // MARK: modules and logs

@@ -13,6 +13,7 @@ extension Router {
   public func shutdown() async { await shutdown(timeout: shutdownTimeout) }
 
   func shutdown(timeout: Duration) async {
+    for listener in listeners.end() { listener.enter { $0.close() } }
     // While the children are there: services may have something to tell them.
     await services.end(patience: min(timeout, ServiceHost.patience))
     if !isEnding {
@@ -21,6 +22,7 @@ extension Router {
       _ = loop.schedule(after: timeout) { [weak self] in self?.enter { $0.killChildren() } }
     }
     if !children.isEmpty { await withCheckedContinuation { endWaiters.append($0) } }
+    await endPeers(patience: min(timeout, Router.peerPatience))
     finish()
   }
 
@@ -77,6 +79,8 @@ extension Router {
   }
 
   private func endChild(_ link: LinkIdentifier, _ child: ChildLink) {
+    // One that goes on without this context closes its stream when it has sent what it has to send.
+    if child.isDetached { return }
     if child.connecting != nil { return abandon(link, ConnectionError.cancelled(child.name)) }
     guard child.isUp else { return }
     if child.process == nil {
@@ -87,7 +91,11 @@ extension Router {
   }
 
   private func killChildren() {
-    for child in children.values {
+    for (link, child) in children.sorted(by: { $0.key < $1.key }) {
+      guard !child.isDetached else {
+        streams[link]?.enter { $0.close(.ended(isAtBoundary: true)) }
+        continue
+      }
       Router.log.warning("\(child.name) did not end in time, and is killed")
       child.process?.signal(SIGKILL)
     }

@@ -23,6 +23,8 @@ internal import Synchronization
   nonisolated let connectGate: ConnectGate
   /// The service pool of this context.
   nonisolated let services = ServiceHost()
+  /// Where others of this machine can join.
+  nonisolated let listeners = UnixListeners()
   /// How many chains of calls have been made, which gives each its name.
   nonisolated let chainCount = Atomic<UInt64>(0)
   /// How many messages have gone to neighbours that were not in bulk: who sends in bulk makes way for others.
@@ -38,6 +40,12 @@ internal import Synchronization
   /// The stream that was used last: the next message is likely to use it too.
   private var lastStream: (link: LinkIdentifier, stream: Stream)?
   var children: [LinkIdentifier: ChildLink] = [:]
+  var peers: [LinkIdentifier: PeerLink] = [:]
+  var linkWaiters: [CheckedContinuation<Void, Never>] = []
+  var detachment = Detachment()
+  var detachWaiters: [Ticket: CheckedContinuation<Void, any Error>] = [:]
+  /// What detaching means to the process; nil where the router alone is not enough of a child.
+  var detachHooks: DetachHooks?
   var allocator: ContextIDAllocator
   var parentIsOfOurKind = false
   var pauses = IngressPauses()
@@ -214,6 +222,9 @@ internal import Synchronization
     table.becomeRoot()
     parents.withLock { $0 = [] }
   }
+
+  /// Sends what has been posted, now and not later in this turn.
+  func flushOutbox() { drainOutbox() }
 }
 
 extension Router: MessagePort {

@@ -11,6 +11,10 @@ struct RoutingTable: Sendable {
     let remote: ContextID
     /// What every message that comes in on it acts as, if not as what it says.
     var stampedAuthority: ContextID?
+    /// Whether that is so only of what the neighbour says for itself, and not of what comes from behind it.
+    var stampsNeighbourOnly = false
+    /// It takes nothing any more, though what it has sent still comes in.
+    var isClosedForSending = false
     /// Contexts that are reached over it, itself included.
     var reachable: Set<ContextID>
     /// Destinations of what came in on it: who must hear of their end.
@@ -45,6 +49,9 @@ struct RoutingTable: Sendable {
   /// Links whose last message went to the same context as this one: its destination is noted already.
   private var lastEgress: (link: LinkIdentifier, destination: ContextID)?
   private var hasStamps = false
+  private var hasClosed = false
+  /// What this context answers in place of the master.
+  private(set) var standIn = StandIn.nothing
   private var nextLink: LinkIdentifier = 1
 
   init(
@@ -84,8 +91,11 @@ struct RoutingTable: Sendable {
   }
 
   /// Opens the link to a neighbour: messages may pass from now on.
-  mutating func openLink(_ link: LinkIdentifier, to remote: ContextID, stampedAuthority: ContextID? = nil) {
-    links[link] = Link(remote: remote, stampedAuthority: stampedAuthority, reachable: [remote])
+  mutating func openLink(
+    _ link: LinkIdentifier, to remote: ContextID, stampedAuthority: ContextID? = nil, stampsNeighbourOnly: Bool = false
+  ) {
+    links[link] = Link(
+      remote: remote, stampedAuthority: stampedAuthority, stampsNeighbourOnly: stampsNeighbourOnly, reachable: [remote])
     routes[remote] = link
     if remote == parentID { parentLink = link }
     if stampedAuthority != nil { hasStamps = true }
@@ -101,7 +111,14 @@ struct RoutingTable: Sendable {
   /// Gives what comes in on a link an authority of its own.
   mutating func stamp(_ link: LinkIdentifier, authority: ContextID?) {
     links[link]?.stampedAuthority = authority
+    links[link]?.stampsNeighbourOnly = false
     hasStamps = links.values.contains { $0.stampedAuthority != nil }
+  }
+
+  /// A neighbour takes nothing any more: nobody can be reached over the link, but what comes in on it is still heard.
+  mutating func closeForSending(_ link: LinkIdentifier) {
+    links[link]?.isClosedForSending = true
+    hasClosed = true
   }
 
   /// Removes a link; returns the contexts that can no longer be reached, in order of their numbers.
@@ -109,6 +126,7 @@ struct RoutingTable: Sendable {
     guard let removed = links.removeValue(forKey: link) else { return [] }
     if parentLink == link { parentLink = nil }
     lastEgress = nil
+    hasClosed = links.values.contains { $0.isClosedForSending }
     let lost = removed.reachable.filter { routes[$0] == link }.sorted()
     for context in lost { routes[context] = nil }
     return lost
@@ -168,10 +186,43 @@ struct RoutingTable: Sendable {
       .keys.sorted()
   }
 
+  /// Contexts to which something was sent over each link, the parent's aside, and which cannot be reached any more.
+  var lostDestinations: [(link: LinkIdentifier, contexts: [ContextID])] {
+    links.filter { $0.key != parentLink }.sorted { $0.key < $1.key }.map { link, state in
+      (link, state.egress.filter { routes[$0] == nil && $0 != contextID }.sorted())
+    }
+  }
+
   /// The link to the parent is gone on purpose: this context is a root from now on.
   mutating func becomeRoot() {
     parentIDs = []
     parentLink = nil
+    standIn = .everything
+  }
+
+  /// What of that which contexts below ask of the master is answered here.
+  enum StandIn: Sendable, Equatable {
+    case nothing
+    /// Requests for context numbers: those that the master would answer from now on, nobody would hear of here.
+    case identifiers
+    /// Those, and log records.
+    case everything
+
+    fileprivate func covers(_ handle: Handle) -> Bool {
+      switch self {
+      case .nothing: false
+      case .identifiers: handle == .allocateID
+      case .everything: handle == .allocateID || handle == .forwardLog
+      }
+    }
+  }
+
+  /// Whether this context gives out numbers in place of the master, as one does that is about to become a root.
+  mutating func standInForIdentifiers(_ standsIn: Bool) { standIn = standsIn ? .identifiers : .nothing }
+
+  /// The highest number of a context that is known here.
+  var highestKnownContext: ContextID {
+    links.values.flatMap(\.reachable).reduce(max(contextID, parentIDs.max() ?? .master), max)
   }
 
   // MARK: routing
@@ -198,18 +249,32 @@ struct RoutingTable: Sendable {
       let sourceLink = message.source == message.authority ? authorityLink : routes[message.source] ?? parent
       guard sourceLink == ingress else { return .drop(log: impostor("src_id", message.source, ingress)) }
       comesFromParentSide = sourceLink == parent
-      if hasStamps, let stamped = links[ingress]?.stampedAuthority { message.authority = stamped }
+      if hasStamps, let link = links[ingress], let stamped = link.stampedAuthority,
+        !link.stampsNeighbourOnly || message.authority == link.remote
+      {
+        message.authority = stamped
+      }
       if lastEgress?.link != ingress || lastEgress?.destination != message.destination {
         noteEgress(message.destination, ingress)
         lastEgress = (ingress, message.destination)
       }
     }
     if message.destination == contextID { return .deliver }
+    if standIn != .nothing, ingress != nil, ingress != parent, message.destination == .master,
+      standIn.covers(message.handle)
+    {
+      return .deliver
+    }
     // What comes from above for a context that is not below goes nowhere: sent back up it would circle.
     guard let egress = routes[message.destination] ?? (comesFromParentSide ? nil : parent) else {
       return .refuse(reason: DeadReason.noRoute(to: message.destination, from: contextID), isUnreachable: true)
     }
-    if let ingress, isUnidirectional, !isPrivileged(ingress), !isPrivileged(egress) {
+    if hasClosed, links[egress]?.isClosedForSending == true {
+      return .refuse(reason: DeadReason.noRoute(to: message.destination, from: contextID), isUnreachable: true)
+    }
+    if let ingress, isUnidirectional, !isPrivileged(ingress, message.source),
+      !isPrivileged(egress, message.destination)
+    {
       let (from, to) = (links[ingress]?.remote ?? contextID, links[egress]?.remote ?? contextID)
       return .refuse(reason: DeadReason.oneWay(from: from, to: to, via: contextID), isUnreachable: true)
     }
@@ -221,10 +286,12 @@ struct RoutingTable: Sendable {
     links[ingress]?.note(destination)
   }
 
-  private func isPrivileged(_ link: LinkIdentifier) -> Bool {
+  private func isPrivileged(_ link: LinkIdentifier, _ context: ContextID) -> Bool {
     guard let link = links[link] else { return false }
     if parentIDs.contains(link.remote) { return true }
-    guard let authority = link.stampedAuthority else { return false }
+    guard let authority = link.stampedAuthority, !link.stampsNeighbourOnly || context == link.remote else {
+      return false
+    }
     return authority == contextID || parentIDs.contains(authority)
   }
 

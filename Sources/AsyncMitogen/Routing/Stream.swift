@@ -20,6 +20,8 @@ internal import Synchronization
   private var isBlocked = false
   private var isReadingPaused = false
   private(set) var isClosed = false
+  /// Nothing is sent any more behind what waits, and then the other side is told so.
+  private var isFinishing = false
   /// How many bytes have been written since the stream began.
   private(set) var writtenBytes: UInt64 = 0
   /// How many bytes have been read since the stream began.
@@ -74,7 +76,7 @@ internal import Synchronization
 
   /// Queues a message; it is written at the end of the loop's turn.
   func send(_ message: Message) {
-    guard !isClosed else { return }
+    guard !isClosed, !isFinishing else { return }
     outgoing.append(message)
     // Only the lane writes it.
     if !message.isBulk {
@@ -107,6 +109,13 @@ internal import Synchronization
     router.enter { $0.streamSendsImage(link, sent: Int(sent), total: Int(total)) }
   }
 
+  /// Ends this side of the link behind what waits to be written; what comes is still read.
+  func finishSending() {
+    guard !isClosed, !isFinishing else { return }
+    isFinishing = true
+    flush()
+  }
+
   private func scheduleFlush() {
     guard !isFlushScheduled, !isBlocked else { return }
     isFlushScheduled = true
@@ -130,6 +139,7 @@ internal import Synchronization
       }
     }
     setBlocked(false)
+    if isFinishing { transport.finishWriting() }
     reportPending()
   }
 

@@ -17,6 +17,8 @@ protocol Transport: AnyObject, Sendable {
   func setInterest(_ interest: Readiness)
   /// Has `handler` told again of what it has been told of and has not taken.
   func tellAgain()
+  /// Tells the other side that nothing more will be written. What it writes can still be read.
+  func finishWriting()
   /// Ends the transport in both directions. Calling it again has no effect.
   func close()
 }
@@ -101,6 +103,15 @@ final class DescriptorTransport: Transport {
   }
 
   func tellAgain() { if output === input { poller.tellAgain(input.number) } }
+
+  func finishWriting() {
+    if outputIsSocket {
+      _ = amt_finish_writing(output.number)
+    } else if output !== input {
+      poller.unregister(output.number)
+      _ = amt_replace_descriptor(output.number)
+    }
+  }
 
   func close() {
     poller.unregister(input.number)

@@ -127,6 +127,35 @@ int amt_open_at(int directory, const char *name, int kind);
 // A new file to read and write, whose name ends with what it puts in place of the six X at the end.
 int amt_make_temporary(char *name);
 
+// MARK: sockets whose address is a path
+
+// How long an address may be, with the zero at its end.
+#define AMT_UNIX_PATH_SIZE 108
+struct amt_credentials {
+  pid_t process;
+  uid_t user;
+  gid_t group;
+};
+// A stream socket; it does not block, nor does what is accepted from it.
+int amt_unix_socket(void);
+int amt_unix_bind(int number, const char *path, unsigned mode);
+// -EAGAIN if somebody listens there who has too many waiting already.
+int amt_unix_connect(int number, const char *path);
+// Waits so long for its turn, and says -EAGAIN then.
+int amt_unix_connect_waiting(int number, const char *path, int milliseconds);
+int amt_listen(int number, int backlog);
+int amt_accept(int number);
+// Who made the other end, at that time. A process of another process namespace is 0.
+int amt_peer_credentials(int number, struct amt_credentials *credentials);
+// The other side finds the end of what was written; what it sends can still be read.
+int amt_finish_writing(int number);
+// Never of what a link leads to.
+int amt_change_mode_at(int directory, const char *name, unsigned mode);
+// Closes what a descriptor stands for; its number stands for nothing from then on, and is still taken.
+int amt_replace_descriptor(int number);
+// Gives up the controlling terminal, if there is one, and outlives it.
+void amt_leave_terminal(void);
+
 // MARK: digests (Swift has no instructions for SHA-256)
 
 // Takes whole blocks of 64 bytes into the state of a SHA-256, if this processor can; returns 0 if it cannot.
