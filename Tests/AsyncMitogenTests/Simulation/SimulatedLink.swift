@@ -89,6 +89,11 @@ final class SimulatedTransport: Transport, @unchecked Sendable {
 
   func tellAgain() { tell() }
 
+  func finishWriting() {
+    peer?.peerIsClosed = true
+    peer?.tell()
+  }
+
   func close() {
     guard !isClosed else { return }
     isClosed = true
