@@ -116,8 +116,8 @@ internal import Glibc
     isClosed = true
     socket.removePath()
     poller.unregister(socket.descriptor.number)
-    // Whoever waits to be let in finds the end at once, and not when the last user of the descriptor lets go of it.
-    _ = shutdown(socket.descriptor.number, Int32(SHUT_RDWR))
+    // Whoever waits to be let in finds the end now, and not when the last user of the listener lets go of it.
+    _ = amt_replace_descriptor(socket.descriptor.number)
     for arrival in arrivals.removeAll() { end(arrival) }
     router.listeners.remove(self)
     for observer in observers.values { observer.finish() }

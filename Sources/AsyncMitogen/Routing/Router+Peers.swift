@@ -9,7 +9,8 @@ struct PeerLink: Sendable {
 }
 
 extension Router {
-  /// How long those who have joined may take to leave when the router ends: they have nothing to do but to notice it.
+  /// How long those who have joined may take nothing of what is still to be sent when the router ends, and how long they
+  /// may take to leave then: they have nothing to do but to notice it.
   static let peerPatience = Duration.milliseconds(500)
 
   /// Makes the process at the other end of a transport a context of this tree.
@@ -56,20 +57,27 @@ extension Router {
     await endLinks(table.parentLink.map { [$0] } ?? [], patience: Router.peerPatience)
   }
 
-  /// Ends links: they are closed when the other side has closed them too, or takes too long.
+  /// Ends links: they are closed when the other side has closed them too, or does nothing for too long.
   private func endLinks(_ links: [LinkIdentifier], patience: Duration) async {
     flushOutbox()
     for link in links { streams[link]?.enter { $0.finishSending() } }
     guard links.contains(where: { streams[$0] != nil }) else { return }
-    let timer = loop.schedule(after: patience) { [weak self] in
-      self?.enter { router in
-        for link in links { router.streams[link]?.enter { $0.close(.ended(isAtBoundary: true)) } }
-      }
-    }
+    for link in links { closeIfIdle(link, patience) }
     while links.contains(where: { streams[$0] != nil }) {
       await withCheckedContinuation { linkWaiters.append($0) }
     }
-    loop.cancel(timer)
+  }
+
+  /// Closes a link after a while, unless something is written to it meanwhile.
+  private func closeIfIdle(_ link: LinkIdentifier, _ patience: Duration) {
+    guard let before = streams[link]?.enter({ $0.writtenBytes }) else { return }
+    _ = loop.schedule(after: patience) { [weak self] in
+      self?.enter { router in
+        guard let stream = router.streams[link] else { return }
+        guard stream.enter({ $0.writtenBytes }) == before else { return router.closeIfIdle(link, patience) }
+        stream.enter { $0.close(.ended(isAtBoundary: true)) }
+      }
+    }
   }
 
   /// A link is gone: whoever waits for the end of several looks again.
