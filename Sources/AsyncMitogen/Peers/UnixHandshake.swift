@@ -65,7 +65,7 @@ struct UnixClientHandshake: Sendable {
 
   /// What it means that the other side closes the connection now.
   var whatEndMeans: String {
-    received.isEmpty ? "it closed the connection without an answer" : "it closed the connection in the middle of its answer"
+    "it closed the connection " + (received.isEmpty ? "without an answer" : "in the middle of its answer")
   }
 }
 

@@ -138,7 +138,8 @@ extension Router {
     guard let link, let child = children[link], child.isUp, !child.isDetached, child.context == message.source,
       !isEnding
     else {
-      Router.log.warning("bad DETACHING received on \(link.flatMap { streams[$0]?.name } ?? "this context"): \(message)")
+      let name = link.flatMap { streams[$0]?.name } ?? "this context"
+      Router.log.warning("bad DETACHING received on \(name): \(message)")
       guard message.replyTo != .none else { return }
       return route(
         .dead(

@@ -27,6 +27,9 @@ struct BenchCase: Sendable {
       name: "latency-3hops", summary: "a call to a great-grandchild and back",
       measure: { try await LatencyCase.measure("latency-3hops", hops: 3, effort: $0) }),
     BenchCase(
+      name: "latency-unix", summary: "a call to a context whose tree was joined through a socket, and back",
+      measure: { try await LatencyCase.measureUnix("latency-unix", effort: $0) }),
+    BenchCase(
       name: "throughput", summary: "CPU time of a call in both processes, with up to 1,000 calls under way",
       measure: { try await ThroughputCase.measure($0) }),
     BenchCase(

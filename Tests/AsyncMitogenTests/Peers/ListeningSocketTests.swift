@@ -130,7 +130,8 @@ struct ListeningSocketTests {
     #expect(mode(path) == nil)
   }
 
-  @Test(arguments: [0o600, 0o660, 0o666, 0o200] as [UInt32]) func `the mode is what was asked for`(wanted: UInt32) throws
+  @Test(arguments: [0o600, 0o660, 0o666, 0o200] as [UInt32]) func `the mode is what was asked for`(wanted: UInt32)
+    throws
   {
     let box = try Sandbox()
     let path = box("a.sock")

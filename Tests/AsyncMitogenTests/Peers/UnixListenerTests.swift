@@ -31,12 +31,14 @@ struct UnixListenerTests {
     }
 
     /// Whether the other side has closed the connection, or does within 20 s.
-    func isClosed() async -> Bool { await onOwnThread { [number] in
-      var watched = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
-      guard unsafe poll(&watched, 1, 20_000) > 0 else { return false }
-      var byte: UInt8 = 0
-      return unsafe recv(number, &byte, 1, 0) <= 0
-    } }
+    func isClosed() async -> Bool {
+      await onOwnThread { [number] in
+        var watched = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
+        guard unsafe poll(&watched, 1, 20_000) > 0 else { return false }
+        var byte: UInt8 = 0
+        return unsafe recv(number, &byte, 1, 0) <= 0
+      }
+    }
 
     /// Says who it is and reads the answer.
     func greet() async -> [UInt8]? {
@@ -301,7 +303,8 @@ struct UnixListenerTests {
         router: router, path: box("a.sock"), handshakeLimit: 3, handshakeTimeout: .seconds(60))
       let silent = try (0..<20).map { _ in try RawClient(listener.path) }
       for client in silent { client.send([0, 0, 0]) }
-      try await withRouter(joining: listener.path, timeout: .seconds(20)) { joined, _ in #expect(joined.contextID == 1) }
+      try await withRouter(joining: listener.path, timeout: .seconds(20)) { joined, _ in #expect(joined.contextID == 1)
+      }
       for client in silent.prefix(17) { #expect(await client.isClosed()) }
       #expect(await listener.arrivals.count <= 3)
       // What is left may still say the rest.
@@ -360,7 +363,8 @@ struct UnixListenerTests {
       for await _ in joins { Issue.record("it has joined") }
     }
     let (own, root, other) = (
-      UnixCredentials(processID: 1, userID: geteuid(), groupID: 1), UnixCredentials(processID: 1, userID: 0, groupID: 0),
+      UnixCredentials(processID: 1, userID: geteuid(), groupID: 1),
+      UnixCredentials(processID: 1, userID: 0, groupID: 0),
       UnixCredentials(processID: 1, userID: geteuid() + 4_000, groupID: 0)
     )
     #expect([own, root, other].map(UnixPeerPolicy.sameUser.authority) == [.listener, .listener, nil])
