@@ -42,6 +42,10 @@ enum Program {
       return try await TopCommand(options: options, targets: try options.targets.load(), top: top).run()
     case .services(let options, let services):
       return try await ServicesCommand(options: options, targets: try options.targets.load(), services: services).run()
+    case .detach(let path?, ends: true): try await DetachedContext.end(at: path)
+    case .detach(let path, ends: _):
+      let context = try await DetachedContext.start(at: path)
+      try StandardStream.output.write("\(context.path) \(context.process)\n")
     case .bench(let arguments): return await BenchCommand.run(arguments)
     case .help(let topic): try StandardStream.output.write(topic.text)
     case .version: try StandardStream.output.write("\(name) \(Mitogen.version)\n")

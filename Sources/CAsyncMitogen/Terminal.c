@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -62,11 +63,18 @@ int amt_openpty(char *slave, size_t size) {
 }
 
 void amt_leave_terminal(void) {
-  // A session of its own, unless this process leads a group, as one that was spawned by us does; then it stays in its
-  // session, and is told nothing by the terminal any more.
   struct sigaction hang_up;
   if (sigaction(SIGHUP, NULL, &hang_up) == 0 && hang_up.sa_handler == SIG_DFL) signal(SIGHUP, SIG_IGN);
+  prctl(PR_SET_PDEATHSIG, 0);
   if (setsid() >= 0) return;
+  // Who leads a group cannot begin a session, and whoever guards that group, as sudo does, kills it at the end: the way
+  // out is through the parent's group, if that is of the same session.
+  pid_t group = getpgid(getppid());
+  if (group > 0 && setpgid(0, group) == 0) {
+    if (setsid() >= 0) return;
+    // Others are left in the group, who keep its number.
+    setpgid(0, 0);
+  }
   int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
   if (terminal < 0) return;
   ioctl(terminal, TIOCNOTTY);

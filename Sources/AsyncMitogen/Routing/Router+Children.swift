@@ -1,3 +1,4 @@
+internal import CAsyncMitogen
 internal import Glibc
 internal import Synchronization
 
@@ -8,7 +9,7 @@ struct ChildLink: Sendable {
   let process: ChildProcess?
   /// Reads what it prints outside of its own log, such as what the system says when it cannot be started.
   let errorOutput: (any ChildOutputReader)?
-  /// Whether `process` is the context itself, and not a program that brought us to it.
+  /// Whether it was started as the context itself, and not as a program that brings us to it.
   var isDirect = false
   /// It has said that it goes on without this context.
   var isDetached = false
@@ -23,6 +24,17 @@ struct ChildLink: Sendable {
   var end: StreamEnd?
   /// Told whether it came up; nil once it has been.
   var connecting: (@Sendable (Result<BootstrapReport, any Error>) -> Void)?
+
+  /// Whether the process is the context: it was started so, or what was started has become it, as sudo can.
+  var isItself: Bool {
+    guard !isDirect, let process else { return true }
+    let number = unsafe open("/proc/\(process.processID)/cmdline", O_RDONLY | O_CLOEXEC)
+    guard number >= 0 else { return false }
+    let file = FileDescriptor(number)
+    let marker = Array(AMT_CHILD_MARKER.utf8)
+    var start = [UInt8](repeating: 0, count: marker.count)
+    return unsafe read(file.number, &start, start.count) == start.count && start == marker
+  }
 
   /// Logs a line that came from the process past its own log.
   func logPrinted(_ line: String) {
@@ -112,7 +124,8 @@ extension Router {
     children[link] = nil
     _ = child.errorOutput?.finish()
     // A program that brought us there would stay as long as the context does. It is not asked to end: some pass that on.
-    if !child.isDirect { child.process?.signal(SIGKILL) }
+    // What has been released hears nothing of this.
+    child.process?.signal(SIGKILL)
     linkIsGone(link, detail: "\(child.name) has detached, and goes on by itself")
   }
 

@@ -91,6 +91,10 @@ extension Router {
     detachHooks?.leaving()
     takeOverNumbers(held)
     flushOutbox()
+    // Programs in between keep the end of a stream to themselves as long as this process lives.
+    if parentIsOfOurKind, let parent = table.parentID {
+      route(Message(destination: parent, source: contextID, handle: .detached), from: nil)
+    }
     streams[link]?.enter { $0.finishSending() }
   }
 
@@ -150,6 +154,13 @@ extension Router {
     reply(to: message, encoding: .pickle, payload: Pickle.none)
     // Behind the answer nothing is sent: it would be lost.
     table.closeForSending(link)
-    if child.isDirect { child.process?.release() }
+    if child.isItself { child.process?.release() }
+  }
+
+  /// A child that goes on without this context has sent all that it had to.
+  func receiveDetached(_ message: Message, _ link: LinkIdentifier?) {
+    guard !message.isDead, let link, let child = children[link], child.isDetached, child.context == message.source
+    else { return }
+    streams[link]?.enter { $0.close(.ended(isAtBoundary: true)) }
   }
 }

@@ -12,6 +12,7 @@ extension Router {
     add(.printed, policy: .immediateChild) { $0.receivePrinted($1, $2) }
     add(.detaching, policy: .immediateChild) { $0.receiveDetaching($1, $2) }
     add(.keepAlive, policy: .immediateChild) { _, _, _ in }
+    add(.detached, policy: .immediateChild) { $0.receiveDetached($1, $2) }
     add(.getModule, policy: nil) { router, message, _ in router.answerGetModule(message) }
     add(.capabilities, policy: nil) { router, message, _ in
       router.reply(to: message, payload: Array(Router.capabilities.utf8))

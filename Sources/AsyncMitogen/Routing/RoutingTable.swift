@@ -200,23 +200,6 @@ struct RoutingTable: Sendable {
     standIn = .everything
   }
 
-  /// What of that which contexts below ask of the master is answered here.
-  enum StandIn: Sendable, Equatable {
-    case nothing
-    /// Requests for context numbers: those that the master would answer from now on, nobody would hear of here.
-    case identifiers
-    /// Those, and log records.
-    case everything
-
-    fileprivate func covers(_ handle: Handle) -> Bool {
-      switch self {
-      case .nothing: false
-      case .identifiers: handle == .allocateID
-      case .everything: handle == .allocateID || handle == .forwardLog
-      }
-    }
-  }
-
   /// Whether this context gives out numbers in place of the master, as one does that is about to become a root.
   mutating func standInForIdentifiers(_ standsIn: Bool) { standIn = standsIn ? .identifiers : .nothing }
 

@@ -80,6 +80,8 @@ extension Handle {
   public static let printed: Handle = 202
   /// Ours: tells a neighbour that this context is still there, when there is nothing else to tell.
   public static let keepAlive: Handle = 203
+  /// Ours: tells a parent that the child, which has detached, sends nothing more.
+  public static let detached: Handle = 209
   /// As a reply address: the message is dead, and its payload is the reason.
   public static let isDead: Handle = 999
   /// The first handle that a router gives out.

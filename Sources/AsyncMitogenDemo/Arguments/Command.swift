@@ -9,6 +9,8 @@ enum Command: Equatable {
   case tail(TreeOptions, TailOptions)
   case top(TreeOptions, TopOptions)
   case services(TreeOptions, ServicesOptions)
+  /// Leaves a context behind that listens at a path, or ends it.
+  case detach(path: String?, ends: Bool)
   case bench([String])
   case help(HelpTopic)
   case version
@@ -63,6 +65,9 @@ enum Command: Equatable {
       return .tail(options, TailOptions(file: reader.operands[0], lines: reader.lines))
     case .top: return .top(options, reader.top)
     case .services: return .services(options, ServicesOptions(pace: reader.top, load: reader.load))
+    case .detach:
+      guard !reader.ends || !reader.operands.isEmpty else { throw UsageError("detach --end needs a path") }
+      return .detach(path: reader.operands.first, ends: reader.ends)
     case .facts, .program, .targets, .bench: return .facts(options)
     }
   }

@@ -11,6 +11,7 @@ struct CommandReader {
   private(set) var resumes = false
   private(set) var load = ServicesOptions.defaultLoad
   private(set) var operands: [String] = []
+  private(set) var ends = false
 
   /// What is to be transferred, if there are two operands.
   var file: IncomingFile { IncomingFile(source: operands[0], destination: operands[1], resumes: resumes) }
@@ -26,7 +27,7 @@ struct CommandReader {
       switch item {
       case .option("--help", nil), .option("-h", nil): return false
       case .option(let name, .some)
-      where ["--json", "--help", "--once", "--password-prompt", "--resume"].contains(name):
+      where ["--json", "--help", "--end", "--once", "--password-prompt", "--resume"].contains(name):
         throw UsageError("\(name) takes no value")
       case .option(let name, let value):
         guard try read(name, value) else { throw reader.unexpected(item) }
@@ -49,6 +50,8 @@ struct CommandReader {
   /// Takes an option; false if the command has none of that name.
   private mutating func read(_ name: String, _ value: String?) throws(UsageError) -> Bool {
     switch name {
+    case "--end" where topic == .detach: ends = true
+    case _ where topic == .detach: return false
     case "--json": options.json = true
     case "--local" where !topic.needsTargets:
       options.local = try reader.number(of: name, attached: value, in: TreeOptions.localRange)
@@ -78,6 +81,7 @@ struct CommandReader {
       } catch {
         throw UsageError("--on: \(error)")
       }
+    case "--join": options.targets.joined = try reader.text(of: name, attached: value, "a socket")
     case "--inventory":
       options.targets.sources.append(.inventory(try reader.text(of: name, attached: value, "a file")))
     case "--parallel":
@@ -93,13 +97,13 @@ struct CommandReader {
   /// Refuses options that do not go together.
   private func check() throws(UsageError) {
     let hint = "--on SPEC or --inventory FILE (see '\(Program.name) help targets')"
-    if options.targets.sources.isEmpty {
+    if options.targets.sources.isEmpty, options.targets.joined == nil {
       if topic.needsTargets { throw UsageError("\(topic.rawValue) needs targets: \(hint)") }
       if let name = given.first(where: ["--parallel", "--timeout", "--password-prompt"].contains) {
         throw UsageError("\(name) needs targets: \(hint)")
       }
     } else if let name = given.first(where: ["--local", "--depth"].contains) {
-      throw UsageError("\(name) is for contexts without targets: it does not go with --on and --inventory")
+      throw UsageError("\(name) is for contexts without targets: it does not go with --on, --inventory and --join")
     }
   }
 }
@@ -108,7 +112,7 @@ extension HelpTopic {
   /// Whether it is a command whose options are read here.
   var isCommand: Bool {
     switch self {
-    case .facts, .tree, .run, .copy, .fetch, .tail, .top, .services: true
+    case .facts, .tree, .run, .copy, .fetch, .tail, .top, .services, .detach: true
     case .program, .targets, .bench: false
     }
   }
@@ -117,7 +121,7 @@ extension HelpTopic {
   fileprivate var needsTargets: Bool {
     switch self {
     case .copy, .fetch, .tail, .top, .services: true
-    case .facts, .tree, .run, .program, .targets, .bench: false
+    case .facts, .tree, .run, .detach, .program, .targets, .bench: false
     }
   }
 
@@ -129,7 +133,7 @@ extension HelpTopic {
     switch self {
     case .run: .max
     case .copy, .fetch: 2
-    case .tail: 1
+    case .tail, .detach: 1
     case .facts, .tree, .top, .services, .program, .targets, .bench: 0
     }
   }

@@ -14,6 +14,7 @@ enum HelpText {
       tail FILE         the lines of a file in each target, as they are written
       top               load, memory and the busiest processes of each target, again and again
       services          what the service pool of each target does, again and again
+      detach [PATH]     leave a context behind, which other runs of this program join
       bench             measure the library
       help [COMMAND]    this text, or a command's
       help targets      how to say where contexts are to be
@@ -127,6 +128,16 @@ enum HelpText {
 
     """
 
+  static let detach = """
+    Usage: \(Program.name) detach [--end] [PATH]
+
+    Starts a context that outlives this process, and listens at PATH, or at a path of its own; prints the path and the
+    number of its process. Other commands join it with --join PATH.
+
+      --end      end the context that listens at PATH, and everything below it
+
+    """
+
   static let bench = """
     Usage: \(Program.name) bench [ARGUMENT…]
 
@@ -145,6 +156,8 @@ enum HelpText {
       --on SPEC           a target: 'local', 'ssh:user@host', 'ssh:host/sudo/docker:web', …; may be given again.
                           '\(Program.name) help targets' says more.
       --inventory FILE    the targets in a file, one a line; may be given again
+      --join PATH         start from the context that listens at PATH; the target is itself if there are no others.
+                          '\(Program.name) help detach' says more.
       --parallel N        how many targets are connected at once: \(TargetOptions().parallel) if not given, 0 for all
       --timeout SECONDS   how long it may take to connect a target
       --password-prompt   ask for one password, for all hops by ssh, sudo, su and doas that have none

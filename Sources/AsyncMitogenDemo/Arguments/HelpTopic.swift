@@ -9,6 +9,7 @@ enum HelpTopic: String, Equatable, CaseIterable {
   case tail
   case top
   case services
+  case detach
   case targets
   case bench
 
@@ -36,6 +37,7 @@ enum HelpTopic: String, Equatable, CaseIterable {
     case .tail: HelpText.tail + HelpText.targetOptions
     case .top: HelpText.top + HelpText.targetOptions
     case .services: HelpText.services + HelpText.targetOptions
+    case .detach: HelpText.detach
     case .targets: HelpText.targets
     case .bench: HelpText.bench
     }

@@ -9,7 +9,9 @@ extension ContextTree {
     _ specs: [TargetSpec], _ options: TargetOptions, on router: Router, progress: ProgressLine
   ) async throws -> ContextTree {
     let person = TerminalAuthenticator()
-    let connector = TargetConnector<Context>(timeout: options.timeout) { hop, from, limit in
+    let joined = options.joined.flatMap { _ in router.parentIDs.first.map { router.context($0) } }
+    let connector = TargetConnector<Context>(timeout: options.timeout) { hop, place, limit in
+      let from = place ?? joined
       let method = try hop.connectionMethod(timeout: limit)
       let authenticate = hop.isInteractive ? person.authenticator(at: hop) : nil
       guard let limit, hop.options["connect_timeout"] == nil else {

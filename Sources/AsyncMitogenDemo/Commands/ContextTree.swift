@@ -69,6 +69,11 @@ extension ContextTree {
   static func start(
     _ options: TreeOptions, targets: [TargetSpec], on router: Router, timeline: inout Timeline, progress: ProgressLine
   ) async throws -> ContextTree {
+    if targets.isEmpty, let joined = options.targets.joined.flatMap({ _ in router.parentIDs.first }) {
+      var tree = ContextTree()
+      tree.add(router.context(joined), parent: nil)
+      return tree
+    }
     if !targets.isEmpty {
       let tree = try await connect(targets, options.targets, on: router, progress: progress)
       timeline.finish("connect")

@@ -14,7 +14,7 @@ struct FactsCommand {
   func run() async throws -> Int32 {
     var timeline = Timeline()
     let (tree, answers) = try await ProgressLine.showing { progress in
-      try await withRouter { router in
+      try await JoinedTree.with(options.targets) { router in
         let tree = try await ContextTree.start(
           options, targets: targets, on: router, timeline: &timeline, progress: progress)
         let calls = tree.members.map { node in

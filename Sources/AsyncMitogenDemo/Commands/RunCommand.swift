@@ -8,7 +8,7 @@ struct RunCommand {
 
   func run() async throws -> Int32 {
     var timeline = Timeline()
-    let isSuccess = try await withRouter { router in
+    let isSuccess = try await JoinedTree.with(options.targets) { router in
       let tree = try await ProgressLine.showing { progress in
         try await ContextTree.start(
           options, targets: targets, on: router, timeline: &timeline, progress: progress)

@@ -10,7 +10,7 @@ struct TailCommand {
   /// Runs until the task is cancelled, or no target is left.
   func run() async throws -> Int32 {
     var timeline = Timeline()
-    try await withRouter { router in
+    try await JoinedTree.with(options.targets) { router in
       let tree = try await ProgressLine.showing { progress in
         try await ContextTree.start(options, targets: targets, on: router, timeline: &timeline, progress: progress)
       }

@@ -15,7 +15,7 @@ struct TopCommand {
 
   func run() async throws -> Int32 {
     var timeline = Timeline()
-    let isComplete = try await withRouter { router in
+    let isComplete = try await JoinedTree.with(options.targets) { router in
       let tree = try await ProgressLine.showing { progress in
         try await ContextTree.start(options, targets: targets, on: router, timeline: &timeline, progress: progress)
       }

@@ -33,7 +33,7 @@ struct TransferReport: Sendable {
   ) async throws -> TransferReport {
     var timeline = Timeline()
     let (tree, answers) = try await ProgressLine.showing { progress in
-      try await withRouter { router in
+      try await JoinedTree.with(options.targets) { router in
         let tree = try await ContextTree.start(
           options, targets: targets, on: router, timeline: &timeline, progress: progress)
         progress.show("")

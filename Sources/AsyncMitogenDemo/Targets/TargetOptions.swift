@@ -11,6 +11,9 @@ struct TargetOptions: Equatable, Sendable {
 
   /// In the order in which they were given.
   var sources: [Source] = []
+  /// The socket of the context from which targets are connected, and which is the target if there are none; this
+  /// process's own tree if nil.
+  var joined: String?
   /// How many are connected at once; 0 for all.
   var parallel = 16
   /// How long it may take until one is connected; as long as the connection methods allow if nil.

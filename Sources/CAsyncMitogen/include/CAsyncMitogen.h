@@ -153,7 +153,8 @@ int amt_finish_writing(int number);
 int amt_change_mode_at(int directory, const char *name, unsigned mode);
 // Closes what a descriptor stands for; its number stands for nothing from then on, and is still taken.
 int amt_replace_descriptor(int number);
-// Gives up the controlling terminal, if there is one, and outlives it.
+// Leaves the session, or at least gives up its terminal, and outlives them: nobody who ends what belongs to them reaches
+// this process.
 void amt_leave_terminal(void);
 
 // MARK: digests (Swift has no instructions for SHA-256)

@@ -24,8 +24,8 @@ import Testing
   @Test(arguments: ["", "facts ", "tree ", "run ", "copy ", "fetch ", "tail ", "top ", "services "])
   func `Targets of any command`(_ name: String) throws {
     let operands = ["run ": " x", "copy ": " a b", "fetch ": " a b", "tail ": " a"][name] ?? ""
-    let command = try Self.command(
-      name + "--on local --inventory hosts --on=ssh:k3?port=1 --parallel 0 --timeout 2.5 --password-prompt" + operands)
+    let given = "--on local --inventory hosts --on=ssh:k3?port=1 --parallel 0 --timeout 2.5 --password-prompt"
+    let command = try Self.command(name + given + " --join=a.sock" + operands)
     var options = TreeOptions()
     options.targets.sources = [
       .spec(try TargetSpec(parsing: "local")), .inventory("hosts"), .spec(try TargetSpec(parsing: "ssh:k3:1")),
@@ -33,6 +33,7 @@ import Testing
     options.targets.parallel = 0
     options.targets.timeout = .seconds(2.5)
     options.targets.asksPassword = true
+    options.targets.joined = "a.sock"
     let expected: Command =
       switch name {
       case "tree ": .tree(options)
@@ -70,6 +71,15 @@ import Testing
     #expect(services == ServicesOptions(pace: TopOptions(interval: .seconds(9), count: 1), load: 0))
   }
 
+  @Test func `A context that is left behind, and joined`() throws {
+    #expect(try Self.command("detach") == .detach(path: nil, ends: false))
+    #expect(try Self.command("detach a.sock") == .detach(path: "a.sock", ends: false))
+    #expect(try Self.command("detach --end a.sock") == .detach(path: "a.sock", ends: true))
+    var options = TreeOptions()
+    options.targets.joined = "a.sock"
+    #expect(try Self.command("top --join a.sock --count 2") == .top(options, TopOptions(count: 2)))
+  }
+
   @Test(arguments: HelpTopic.allCases) func `Help`(_ topic: HelpTopic) throws {
     #expect(try Self.command("help \(topic.rawValue)") == .help(topic))
     if topic.isCommand { #expect(try Self.command("\(topic.rawValue) --help") == .help(topic)) }
@@ -90,6 +100,10 @@ import Testing
     ("--password-prompt", "--password-prompt needs targets"),
     ("--password-prompt=x --on local", "--password-prompt takes no value"),
     ("--on local --depth 3", "--depth is for contexts without targets"),
+    ("tree --join a --local 3", "--local is for contexts without targets"), ("--join", "--join needs a socket"),
+    ("detach --end", "detach --end needs a path"), ("detach a b", "detach takes no argument 'b'"),
+    ("detach --on local a", "detach has no option '--on'"), ("tree --end", "tree has no option '--end'"),
+    ("detach --end=a", "--end takes no value"),
     ("run --on local", "run needs a command"), ("run --on local --", "run needs a command"),
     ("tree --on local --", "tree takes no arguments after '--'"), ("facts --lines 3", "facts has no option '--lines'"),
     ("copy a b", "copy needs targets"), ("copy --on local a", "copy needs a file and where it goes"),

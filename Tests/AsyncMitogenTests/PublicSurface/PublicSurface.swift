@@ -354,6 +354,53 @@ extension PublicSurface {
   }
 }
 
+// MARK: - Peers
+
+extension PublicSurface {
+  /// A context that listens and goes on by itself, and whoever joins it and ends it.
+  static func peers(_ router: Router) async throws -> [ContextID] {
+    let child = try await router.local()
+    let path = try await child.call { () throws -> String in
+      guard let context = ExternalContext.current else { throw CancellationError() }
+      return try UnixListener(
+        router: context.router, path: nil, mode: 0o600, backlog: 100, policy: .sameUser, peerLimit: 256,
+        handshakeLimit: 64, handshakeTimeout: .seconds(5)
+      ).path
+    }
+    try child.callNoReply { try await ExternalContext.current?.detach(timeout: .seconds(30)) }
+    try await child.disconnected()
+    let policy = UnixPeerPolicy { credentials in
+      credentials.userID == getuid() ? UnixPeerAuthority.own : UnixPeerPolicy.everybody.authority(of: credentials)
+    }
+    return try await withRouter(joining: path, configuration: .init(), policy: policy, timeout: .seconds(30)) {
+      router, listener in
+      let ids = try await [listener.id, router.contextID, listener.call { Mitogen.contextID }]
+      try await listener.shutdown()
+      return ids
+    }
+  }
+
+  /// A listener of this context, and who joins by it.
+  static func listening(_ router: Router) async throws -> [Int32] {
+    let listener = try UnixListener(router: router, policy: .users([], authority: .listener))
+    let joins = await listener.joins
+    let path: String = listener.path
+    try await withRouter(joining: path) { joined, context in
+      let parts: ([ContextID], ContextID) = (joined.parentIDs, context.id)
+      _ = parts
+    }
+    var processes: [Int32] = []
+    for await peer in joins {
+      let parts: (Context, UnixCredentials, UnixPeerAuthority) = (peer.context, peer.credentials, peer.authority)
+      processes.append(parts.1.processID)
+      await listener.close()
+    }
+    await listener.run()
+    let left: [Context] = await listener.peers
+    return processes + left.map { _ in -1 }
+  }
+}
+
 // MARK: - Errors
 
 extension PublicSurface {
@@ -387,6 +434,11 @@ extension PublicSurface {
       return "HostKeyError \(error)"
     } catch let error as ServiceError {
       return "ServiceError \(error)"
+    } catch let error as UnixSocketError {
+      let parts: (UnixSocketError.Reason, String, Int32, String) = (
+        error.reason, error.path, error.code, error.message
+      )
+      return "UnixSocketError \(parts.0)"
     } catch is CancellationError {
       return "CancellationError"
     } catch {
@@ -397,6 +449,6 @@ extension PublicSurface {
   /// All are values that can cross into another task, and have a text.
   static let errorTypes: [any (Error & Sendable & CustomStringConvertible).Type] = [
     CallError.self, ChannelError.self, StreamError.self, TimeoutError.self, LatchError.self, PasswordError.self,
-    HostKeyError.self, ConnectionError.self, ServiceError.self,
+    HostKeyError.self, ConnectionError.self, ServiceError.self, UnixSocketError.self,
   ]
 }

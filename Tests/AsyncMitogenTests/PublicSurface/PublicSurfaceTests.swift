@@ -61,6 +61,14 @@ struct PublicSurfaceTests {
     }
   }
 
+  @Test func `processes join through sockets`() async throws {
+    try await withRouter { router in
+      let ids = try await PublicSurface.peers(router)
+      #expect(ids[0] == ids[2] && ids[0] != ids[1])
+      #expect(try await PublicSurface.listening(router) == [getpid()])
+    }
+  }
+
   @Test func `errors are of the types that the page names`() async throws {
     try await withRouter { router in
       let child = try await router.local()
@@ -80,7 +88,7 @@ struct PublicSurfaceTests {
       }
       #expect(missing == "ConnectionError spawn")
     }
-    #expect(PublicSurface.errorTypes.count == 9)
+    #expect(PublicSurface.errorTypes.count == 10)
   }
 
   @Test func `a call whose time is up before its receiver is read fails and is cancelled`() async throws {
