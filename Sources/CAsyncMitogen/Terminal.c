@@ -62,19 +62,20 @@ int amt_openpty(char *slave, size_t size) {
   return master;
 }
 
-void amt_leave_terminal(void) {
+void amt_leave_terminal(int guarded) {
   struct sigaction hang_up;
   if (sigaction(SIGHUP, NULL, &hang_up) == 0 && hang_up.sa_handler == SIG_DFL) signal(SIGHUP, SIG_IGN);
   prctl(PR_SET_PDEATHSIG, 0);
   if (setsid() >= 0) return;
-  // Who leads a group cannot begin a session, and whoever guards that group, as sudo does, kills it at the end: the way
-  // out is through the parent's group, if that is of the same session.
+  // Who leads a group cannot begin a session. The way out is through the parent's group, if that is of the same session.
   pid_t group = getpgid(getppid());
-  if (group > 0 && setpgid(0, group) == 0) {
+  if (group > 0 && setpgid(0, group) == 0 && !guarded) {
     if (setsid() >= 0) return;
     // Others are left in the group, who keep its number.
     setpgid(0, 0);
   }
+  // A session of its own would have the group's old number, and a program that guards that group, as sudo does, would
+  // kill it at the end; the program's own group is safe.
   int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
   if (terminal < 0) return;
   ioctl(terminal, TIOCNOTTY);

@@ -105,7 +105,9 @@ private final class ChildProcessMain: Sendable {
         for reader in readers { try reader.start() }
         try router.enter { router in
           router.parentEnded = { [self] _ in beginEnd(isOrphan: true) }
-          router.detachHooks = DetachHooks(leaving: amt_leave_terminal) { [self] in becomeRoot() }
+          router.detachHooks = DetachHooks(
+            leaving: { [self] in amt_leave_terminal(standardStreams.isGuarded ? 1 : 0) },
+            detached: { [self] in becomeRoot() })
           try router.attachParent(
             transport, greeting: Array(greeting.utf8), keepAlive: configuration.keepAlive)
         }

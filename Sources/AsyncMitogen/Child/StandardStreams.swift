@@ -29,6 +29,10 @@ struct StandardStreams {
       input: input, output: output, originalError: originalError, printed: printed, printedErrors: printedErrors)
   }
 
+  /// Whether a program such as sudo is between the parent and this process: then the socket's other end is not that of
+  /// the process that started this one.
+  var isGuarded: Bool { (try? UnixCredentials(of: input).processID) != getppid() }
+
   /// Lets go of what belongs to the parent. The numbers stay taken, so that nobody who has them writes elsewhere.
   func release() {
     for descriptor in [input, output, originalError] { _ = amt_replace_descriptor(descriptor.number) }

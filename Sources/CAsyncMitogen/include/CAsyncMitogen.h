@@ -154,8 +154,8 @@ int amt_change_mode_at(int directory, const char *name, unsigned mode);
 // Closes what a descriptor stands for; its number stands for nothing from then on, and is still taken.
 int amt_replace_descriptor(int number);
 // Leaves the session, or at least gives up its terminal, and outlives them: nobody who ends what belongs to them reaches
-// this process.
-void amt_leave_terminal(void);
+// this process. Guarded means that another program than the parent of this context started it, and looks after it.
+void amt_leave_terminal(int guarded);
 
 // MARK: digests (Swift has no instructions for SHA-256)
 
