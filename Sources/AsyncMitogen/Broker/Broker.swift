@@ -32,10 +32,14 @@ public final class Broker: Sendable {
   ///   - name: What its threads are called, at most 15 bytes.
   ///   - maximumThreads: How many calls may block at once, 256 by default; further ones wait.
   ///   - shutdownTimeout: How long ``shutdown()`` waits for what is still registered.
+  ///   - profiling: Whether it measures where it spends its time, for the report of ``RouterConfiguration/profiling``.
   /// - Throws: An error that names the system call if the process has no descriptors left.
-  public init(name: String = "mitogen", maximumThreads: Int = 256, shutdownTimeout: Duration = .seconds(5)) throws {
+  public init(
+    name: String = "mitogen", maximumThreads: Int = 256, shutdownTimeout: Duration = .seconds(5),
+    profiling: Bool = false
+  ) throws {
     self.shutdownTimeout = shutdownTimeout
-    core = try LoopCore(name: name, maximumThreads: max(3, maximumThreads))
+    core = try LoopCore(name: name, maximumThreads: max(3, maximumThreads), profiling: profiling)
     laneExecutor = LaneExecutor(core: core)
     workExecutor = WorkExecutor(core: core)
     // Descriptors may be registered before any work comes: somebody has to poll them.
@@ -172,6 +176,7 @@ extension Broker: EventLoop {
   var lane: UnownedSerialExecutor { unsafe laneExecutor.asUnownedSerialExecutor() }
   var tasks: any TaskExecutor { workExecutor }
   var now: UInt64 { amt_monotonic_nanoseconds() }
+  var coarseNow: UInt64 { amt_coarse_nanoseconds() }
   func enqueue(_ work: @escaping @Sendable () -> Void) { core.enqueue(lane: .closure(work)) }
   func enqueue(_ runnable: any LaneRunnable) { core.enqueue(lane: .runnable(runnable)) }
   func enqueueAtEndOfTurn(_ work: @escaping @Sendable () -> Void) { core.enqueueAtEndOfTurn(.closure(work)) }

@@ -12,6 +12,8 @@ final class LoopCore: @unchecked Sendable {
   private let watchdogTimer: FileDescriptor
   /// The thread that holds the lane, 0 if none.
   private let laneHolder = Atomic<ThreadIdentifier>(0)
+  /// Where the time goes; nil unless somebody wants to know.
+  let profile: LoopProfile?
   private let name: String
   // Only touched with the lane held.
   private var endOfTurn: [LaneWork] = []
@@ -23,8 +25,9 @@ final class LoopCore: @unchecked Sendable {
   private static let tasksPerTurn = 32
   private static let turnLength: UInt64 = 100_000
 
-  init(name: String, maximumThreads: Int) throws(SystemError) {
+  init(name: String, maximumThreads: Int, profiling: Bool = false) throws(SystemError) {
     self.name = name
+    profile = profiling ? LoopProfile() : nil
     state = Mutex(LoopState(maximumThreads: maximumThreads))
     poller = try Poller()
     watchdogTimer = FileDescriptor(try SystemError.check("timerfd_create", amt_timerfd()))
@@ -184,13 +187,16 @@ final class LoopCore: @unchecked Sendable {
 
   /// Leads until the lead is lost (false) or the loop has ended (true).
   private func lead(_ me: ThreadIdentifier) -> Bool {
+    profile?.begin()
     while true {
       laneHolder.store(me, ordering: .relaxed)
       runLane()
+      profile?.lap(.lane)
       // What runs on the lane now may leave more for the end of the turn: nothing may wait while the leader sleeps.
       while !endOfTurn.isEmpty {
         runEndOfTurn()
         runLane()
+        profile?.lap(.writing)
       }
       let timeout = state.withLock { $0.pollTimeout(now: amt_monotonic_nanoseconds) }
       guard let timeout else {
@@ -201,11 +207,19 @@ final class LoopCore: @unchecked Sendable {
       // Awake: what handlers enqueue needs nobody to be woken for it.
       poller.poll(nanoseconds: timeout.nanoseconds) {
         if timeout.nanoseconds != 0 { state.withLock { $0.isSleeping = false } }
+        profile?.lap(.asleep)
       }
-      if timeout.hasTimers { runTimers() }
+      profile?.lap(.reading)
+      if timeout.hasTimers {
+        runTimers()
+        profile?.lap(.timers)
+      }
       runLane()
+      profile?.lap(.lane)
       laneHolder.store(0, ordering: .relaxed)
-      guard runTasks(me) else { return false }
+      let leads = runTasks(me)
+      profile?.lap(.tasks)
+      guard leads else { return false }
     }
   }
 

@@ -40,6 +40,9 @@ struct CallAdmission: Sendable {
     var identifier: Identifier
     var key: Key?
     var chain: String?
+    /// What it calls, and when it began by the loop's clock.
+    var payload: [UInt8]
+    var since: UInt64
     var task: Task<Void, Never>?
     var isCancelled = false
   }
@@ -70,6 +73,26 @@ struct CallAdmission: Sendable {
     self.waitingBytesLimit = waitingBytesLimit
   }
 
+  /// How many calls have begun since the beginning.
+  var startedCount: UInt64 { started }
+
+  /// A call that runs, for people.
+  struct RunningCall: Sendable {
+    /// Who called, and where the reply goes; nil if nobody waits for one.
+    var key: Key?
+    var chain: String?
+    var payload: [UInt8]
+    var since: UInt64
+    var isCancelled: Bool
+  }
+
+  /// The calls that run, in the order in which they began.
+  var runningCalls: [RunningCall] {
+    running.compactMap { $0 }.sorted { $0.identifier < $1.identifier }.map {
+      RunningCall(key: $0.key, chain: $0.chain, payload: $0.payload, since: $0.since, isCancelled: $0.isCancelled)
+    }
+  }
+
   /// Whether no call runs, and none will.
   var isIdle: Bool { isClosed && runningCount == 0 }
 
@@ -77,7 +100,7 @@ struct CallAdmission: Sendable {
   var chainCount: Int { chains.count }
 
   /// A call has come.
-  mutating func admit(_ message: Message, chain: String?) -> Decision {
+  mutating func admit(_ message: Message, chain: String?, at now: @autoclosure () -> UInt64 = 0) -> Decision {
     guard !isClosed else { return .refused("this context is ending") }
     if let chain {
       var state = chains[chain] ?? Chain()
@@ -91,11 +114,11 @@ struct CallAdmission: Sendable {
       state.isRunning = true
       chains[chain] = state
     }
-    return admitToRun(message, chain)
+    return admitToRun(message, chain, now)
   }
 
-  private mutating func admitToRun(_ message: Message, _ chain: String?) -> Decision {
-    guard runningCount >= runningLimit else { return .start(start(message, chain)) }
+  private mutating func admitToRun(_ message: Message, _ chain: String?, _ now: () -> UInt64) -> Decision {
+    guard runningCount >= runningLimit else { return .start(start(message, chain, now())) }
     if let refusal = queueRefusal(message) {
       if let chain { endOfChainCall(chain) }
       return .refused(refusal)
@@ -106,7 +129,11 @@ struct CallAdmission: Sendable {
   }
 
   /// A call has ended; returns those that may start now.
-  mutating func finished(_ identifier: Identifier, failure: [UInt8]?) -> [Start] {
+  ///
+  /// - Parameter now: When those begin.
+  mutating func finished(
+    _ identifier: Identifier, failure: [UInt8]?, at now: @autoclosure () -> UInt64 = 0
+  ) -> [Start] {
     guard let slot = slot(of: identifier), let ended = running[slot].take() else { return [] }
     freeSlots.append(slot)
     runningCount -= 1
@@ -117,14 +144,14 @@ struct CallAdmission: Sendable {
       if let failure, chains[chain]?.failure == nil { fail(chain, with: failure) }
       if let message = chains[chain]?.waiting.popFirst() {
         forgetWaiting(message)
-        if case .start(let start) = admitToRun(message, chain) { starts.append(start) }
+        if case .start(let start) = admitToRun(message, chain, now) { starts.append(start) }
       } else {
         endOfChainCall(chain)
       }
     }
     while runningCount < runningLimit, let first = waiting.popFirst() {
       forgetWaiting(first.message)
-      starts.append(start(first.message, first.chain))
+      starts.append(start(first.message, first.chain, now()))
     }
     return starts
   }
@@ -183,13 +210,13 @@ struct CallAdmission: Sendable {
     return slot < running.count && running[slot]?.identifier == identifier ? slot : nil
   }
 
-  private mutating func start(_ message: Message, _ chain: String?) -> Start {
+  private mutating func start(_ message: Message, _ chain: String?, _ now: UInt64) -> Start {
     // The slot in the lower half; what came before in that slot has another upper half.
     started += 1
     let slot = freeSlots.popLast() ?? running.count
     let identifier = started << 32 | UInt64(slot)
     let key = message.replyTo == .none ? nil : Key(source: message.source, replyTo: message.replyTo)
-    let call = Running(identifier: identifier, key: key, chain: chain)
+    let call = Running(identifier: identifier, key: key, chain: chain, payload: message.payload, since: now)
     if slot == running.count { running.append(call) } else { running[slot] = call }
     runningCount += 1
     return Start(identifier: identifier, message: message, chain: chain, failure: chain.flatMap { chains[$0]?.failure })

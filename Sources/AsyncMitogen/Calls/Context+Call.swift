@@ -90,7 +90,10 @@ extension Context {
   }
 
   func postCall(_ request: [UInt8], handle: Handle = .callFunction) throws {
-    try requireRouter().post(Message(destination: id, handle: handle, encoding: .pickle, payload: request))
+    let router = try requireRouter()
+    var message = Message(destination: id, handle: handle, encoding: .pickle, payload: request)
+    router.trace(&message)
+    router.post(message)
   }
 
   func startCall<Result: Sendable & Decodable>(
@@ -110,7 +113,8 @@ extension Context {
   ) -> Receiver<Result> {
     let port: any MessagePort = router ?? UnboundPort.shared
     let receiver = Receiver<Result>(
-      port: port, persist: false, respondent: id, respondentName: name, coder: coder)
+      port: port, persist: false, respondent: id, respondentName: name,
+      awaited: AwaitedAnswer(called: called, since: port.coarseNow, timeout: timeout), coder: coder)
     guard let handle = receiver.handle else { return receiver }
     do {
       let router = try requireRouter()
@@ -122,8 +126,9 @@ extension Context {
           })
       }
       receiver.onAbandon { [id] in withExtendedLifetime(timer) { router.cancelCall(in: id, handle) } }
-      router.post(
-        Message(destination: id, handle: called, replyTo: handle, encoding: .pickle, payload: payload))
+      var message = Message(destination: id, handle: called, replyTo: handle, encoding: .pickle, payload: payload)
+      router.trace(&message)
+      router.post(message)
     } catch {
       receiver.fail(error)
     }
@@ -149,9 +154,19 @@ extension Router {
     to request: [UInt8], in context: Context, _ handle: Handle, _ timeout: Duration?
   ) async throws -> Message {
     let id = context.id
+    if TracingState.isOn { return try await tracedReply(to: request, in: id, handle, timeout) }
     return try await PendingReply.perform(
       Message(destination: id, handle: handle, encoding: .pickle, payload: request), respondent: id, router: self,
       timeout: timeout, isCall: true)
+  }
+
+  @inline(never)
+  private nonisolated func tracedReply(
+    to request: [UInt8], in id: ContextID, _ handle: Handle, _ timeout: Duration?
+  ) async throws -> Message {
+    var message = Message(destination: id, handle: handle, encoding: .pickle, payload: request)
+    try await traceWaiting(&message)
+    return try await PendingReply.perform(message, respondent: id, router: self, timeout: timeout, isCall: true)
   }
 
   /// Tells a context that nobody waits for a call any more; one that does not know what that means is not told.
@@ -171,7 +186,10 @@ extension Router {
       let isOurs = !reply.isDead
       let reason = String(decoding: reply.payload, as: UTF8.self)
       // Only this reason is an answer of the context itself; others are about the way to it.
-      if isOurs || reason == DeadReason.invalidHandle { self?.kinds.withLock { $0.set(context, isOurs) } }
+      if isOurs || reason == DeadReason.invalidHandle {
+        let traces = isOurs && reason.split(separator: ",").contains("trace")
+        self?.kinds.withLock { $0.set(context, isOurs, traces: traces) }
+      }
       answer(isOurs)
     }
     guard let handle else { return answer(false) }

@@ -4,7 +4,7 @@
 struct ContextKinds: Sendable {
   /// How many are remembered at least.
   let limit: Int
-  private var kinds: [ContextID: (isOurs: Bool, number: UInt64)] = [:]
+  private var kinds: [ContextID: (isOurs: Bool, traces: Bool, number: UInt64)] = [:]
   /// In the order in which they came; some have been forgotten since.
   private var order: [(context: ContextID, number: UInt64)] = []
   private var next: UInt64 = 0
@@ -16,12 +16,15 @@ struct ContextKinds: Sendable {
 
   subscript(_ context: ContextID) -> Bool? { kinds[context]?.isOurs }
 
-  mutating func set(_ context: ContextID, _ isOurs: Bool) {
+  /// Whether a context is known to understand calls with fields.
+  func traces(_ context: ContextID) -> Bool { kinds[context]?.traces ?? false }
+
+  mutating func set(_ context: ContextID, _ isOurs: Bool, traces: Bool = false) {
     if let known = kinds[context] {
-      kinds[context] = (isOurs, known.number)
+      kinds[context] = (isOurs, traces, known.number)
       return
     }
-    kinds[context] = (isOurs, next)
+    kinds[context] = (isOurs, traces, next)
     order.append((context, next))
     next += 1
     // Seldom, so that each costs little: those that ended are left out, and the oldest.

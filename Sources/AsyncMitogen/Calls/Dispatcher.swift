@@ -24,12 +24,45 @@ final class Dispatcher: Sendable {
 
   /// Registers the handles of calls.
   func register() {
+    router.callSource.withLock {
+      $0 = { self.statistics }
+    }
+    router.callDump.withLock {
+      $0 = { self.dump(into: &$0, $1) }
+    }
     // Held until the router ends, and removes its handlers.
     router.add(.callFunction, policy: .parent) { _, message, _ in self.receive(message) }
+    router.add(.tracedCall, policy: .parent) { _, message, _ in
+      TracingState.turnOn()
+      self.receive(message)
+    }
     // Anybody may call a service, and cancel that call; functions are called by parents.
     router.add(.cancelCall, policy: nil) { router, message, _ in
       if router.hasParentAuthority(message) { self.cancel(message) }
       router.services.cancel(message)
+    }
+  }
+
+  private func dump(into dump: inout DumpText, _ now: UInt64) {
+    let admission = admission.withLock { $0 }
+    dump.section(
+      "functions that run (\(admission.runningCount), \(admission.waitingCount) wait)",
+      admission.runningCalls.map { call in
+        let caller =
+          call.key.map { "for context \($0.source), answer to handle \($0.replyTo)" } ?? "nobody waits for it"
+        let chain = call.chain.map { ", chain \($0)" } ?? ""
+        let cancelled = call.isCancelled ? ", cancelled" : ""
+        let age = DumpText.seconds(now > call.since ? now - call.since : 0)
+        return "\(CalledName(call.payload)), \(caller)\(chain), for \(age)\(cancelled)"
+      })
+  }
+
+  private var statistics: CallStatistics {
+    admission.withLock { admission in
+      var statistics = CallStatistics()
+      (statistics.running, statistics.started) = (admission.runningCount, admission.startedCount)
+      (statistics.waiting, statistics.waitingBytes) = (admission.waitingCount, admission.waitingBytes)
+      return statistics
     }
   }
 
@@ -40,28 +73,31 @@ final class Dispatcher: Sendable {
 
   private func receive(_ message: Message) {
     guard !message.isDead else { return }
+    if message.handle == .tracedCall { return receiveParsed(message) }
     switch CallPreview(message.payload) {
-    case .chained:
-      // Its chain's name must be known before it may run.
-      do {
-        let call = try ReceivedCall(message)
-        if let chain = call.chain { return admit(message, chain: chain) }
-        if call.isForget {
-          let chain = try call.arguments.decode([String].self, userInfo: [:]).first
-          if let chain { admission.withLock { $0.forget(chain) } }
-          return reply(to: message, Pickle.none)
-        }
-        admit(message, chain: nil)
-      } catch {
-        reply(to: message, CallReply.failure(CallError(describing: error, in: router.contextID)))
+    case .chained: receiveParsed(message)
+    case .plain: admit(message, chain: nil)
+    }
+  }
+
+  /// Takes a call whose chain must be known before it may run.
+  private func receiveParsed(_ message: Message) {
+    do {
+      let call = try ReceivedCall(message.withoutFields.message)
+      if let chain = call.chain { return admit(message, chain: chain) }
+      if call.isForget {
+        let chain = try call.arguments.decode([String].self, userInfo: [:]).first
+        if let chain { admission.withLock { $0.forget(chain) } }
+        return reply(to: message, Pickle.none)
       }
-    case .plain:
       admit(message, chain: nil)
+    } catch {
+      reply(to: message, CallReply.failure(CallError(describing: error, in: router.contextID)))
     }
   }
 
   private func admit(_ message: Message, chain: String?) {
-    switch admission.withLock({ $0.admit(message, chain: chain) }) {
+    switch admission.withLock({ $0.admit(message, chain: chain, at: router.loop.coarseNow) }) {
     case .start(let start): run(start)
     case .queued: break
     case .refused(let reason):
@@ -81,8 +117,10 @@ final class Dispatcher: Sendable {
 
   private func run(_ start: CallAdmission.Start) {
     let task = Task(executorPreference: router.loop.tasks) { [self] in
-      let failure = await perform(start)
-      let (next, isIdle) = admission.withLock { ($0.finished(start.identifier, failure: failure), $0.isIdle) }
+      let failure = router.callProfile == nil ? await perform(start) : await performMeasured(start)
+      let (next, isIdle) = admission.withLock { admission in
+        (admission.finished(start.identifier, failure: failure, at: router.loop.coarseNow), admission.isIdle)
+      }
       for start in next { run(start) }
       if isIdle { resumeIdle() }
     }
@@ -102,7 +140,9 @@ final class Dispatcher: Sendable {
       return failure
     }
     do {
-      let result = try await ExternalContext.binding.withValue(environment) { try await invoke(message) }
+      let result = try await ExternalContext.binding.withValue(environment) {
+        TracingState.isOn ? try await invokeTraced(message) : try await invoke(message)
+      }
       reply(to: message, result)
       return nil
     } catch {
@@ -115,6 +155,22 @@ final class Dispatcher: Sendable {
       }
       reply(to: message, failure)
       return failure
+    }
+  }
+
+  // What is seldom wanted is kept apart: it would make the memory that each call takes larger.
+
+  @inline(never)
+  private func performMeasured(_ start: CallAdmission.Start) async -> [UInt8]? {
+    guard let profile = router.callProfile else { return await perform(start) }
+    return await profile.measure(CalledName(start.message.payload).description, router.loop) { await perform(start) }
+  }
+
+  @inline(never)
+  private func invokeTraced(_ message: Message) async throws -> [UInt8] {
+    let (call, fields) = message.withoutFields
+    return try await CallTracing.run(TracedCall(call, in: router.contextID, caller: call.source), fields) {
+      try await invoke(call)
     }
   }
 

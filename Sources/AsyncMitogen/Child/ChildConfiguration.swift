@@ -18,6 +18,13 @@ struct ChildConfiguration: Codable, Sendable {
   var keepAlive: Duration?
   /// How often it is to let its own children hear from it.
   var keepAliveInterval: Duration?
+  /// Whether it writes a dump when it gets the signal for it.
+  var dumpsOnSignal: Bool?
+  /// After how long without anything to do it ends, and how long it lives at most.
+  var idleTimeout: Duration?
+  var lifetime: Duration?
+  /// What contexts below it are told unless somebody says otherwise.
+  var inheritedIdleTimeout: Duration?
   var version = Mitogen.version
 
   enum CodingKeys: String, CodingKey {
@@ -35,6 +42,10 @@ struct ChildConfiguration: Codable, Sendable {
     case cache
     case keepAlive = "keep_alive"
     case keepAliveInterval = "keep_alive_interval"
+    case dumpsOnSignal = "dumps_on_signal"
+    case idleTimeout = "idle_timeout"
+    case lifetime
+    case inheritedIdleTimeout = "inherited_idle_timeout"
     case version
   }
 

@@ -65,7 +65,7 @@ private final class ChildProcessMain: Sendable {
     Mitogen.setPlace(contextID: configuration.contextID, parentIDs: configuration.parentIDs)
     Logging.configure(
       handler: logs, levels: LogLevels(rawValues: configuration.logLevels) ?? LogLevels(.warning))
-    broker = try Broker(shutdownTimeout: .seconds(3))
+    broker = try Broker(shutdownTimeout: .seconds(3), profiling: configuration.profiling)
     router = Router(
       loop: broker, broker: broker, contextID: configuration.contextID, parentIDs: configuration.parentIDs,
       configuration: RouterConfiguration(
@@ -73,7 +73,8 @@ private final class ChildProcessMain: Sendable {
         debug: configuration.debug, profiling: configuration.profiling, poolSize: configuration.poolSize,
         maxConcurrentCalls: configuration.maximumConcurrentCalls, maxQueuedCalls: configuration.maximumQueuedCalls,
         cache: configuration.cache, maxConcurrentConnections: configuration.maximumConcurrentConnections,
-        keepAliveInterval: configuration.keepAliveInterval))
+        keepAliveInterval: configuration.keepAliveInterval, broker: nil,
+        dumpsOnSignal: configuration.dumpsOnSignal ?? false, idleTimeout: configuration.inheritedIdleTimeout))
     dispatcher = Dispatcher(router: router, environment: ExternalContext(router: router))
     let (poller, router, parent) = (broker.core.poller, router, configuration.parentIDs.first ?? .master)
     readers = [("stdout", standardStreams.printed), ("stderr", standardStreams.printedErrors)].map { name, descriptor in
@@ -91,6 +92,7 @@ private final class ChildProcessMain: Sendable {
       standardStreams.printed.number, standardStreams.printedErrors.number, standardStreams.originalError.number)
     let router = router
     router.addStandardHandlers()
+    router.beginDiagnostics()
     dispatcher.register()
     router.services.makePools(router)
     router.add(.shutdown, policy: .parent) { [self] _, message, _ in
@@ -115,6 +117,7 @@ private final class ChildProcessMain: Sendable {
         complain("cannot hear its parent: \(error)")
         _exit(71)
       }
+      watchLimits()
       logs.uncork { payload in router.post(Message(handle: .forwardLog, payload: payload)) }
     }
   }
@@ -128,6 +131,22 @@ private final class ChildProcessMain: Sendable {
       var count: UInt64 = 0
       _ = unsafe read(descriptor, &count, 8)
       amt_main_queue_drain()
+    }
+  }
+
+  /// Ends this context when it has lived long enough, or has nothing to do.
+  private func watchLimits() {
+    if let lifetime = configuration.lifetime {
+      _ = broker.schedule(after: lifetime) { [self] in
+        Router.log.info("this context ends: it was to live for \(lifetime)")
+        beginEnd(isOrphan: false)
+      }
+    }
+    guard let timeout = configuration.idleTimeout else { return }
+    Task(executorPreference: broker.taskExecutor) { [self] in
+      guard await router.becomesIdle(for: timeout) else { return }
+      Router.log.info("this context ends: it has had nothing to do for \(timeout)")
+      beginEnd(isOrphan: false)
     }
   }
 

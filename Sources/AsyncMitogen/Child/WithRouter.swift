@@ -12,7 +12,11 @@ public func withRouter<Result>(
   configuration: RouterConfiguration = .init(), isolation: isolated (any Actor)? = #isolation,
   _ body: (Router) async throws -> Result
 ) async throws -> Result {
-  let broker = try configuration.broker ?? Broker(shutdownTimeout: configuration.shutdownTimeout)
+  let broker =
+    try configuration.broker
+    ?? Broker(
+      shutdownTimeout: configuration.shutdownTimeout,
+      profiling: configuration.profiling || Profiling.isWantedByEnvironment)
   let router = Router(broker: broker, configuration: configuration)
   let result: Swift.Result<Result, any Error>
   do {

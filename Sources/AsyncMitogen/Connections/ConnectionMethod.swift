@@ -26,6 +26,15 @@ public struct ConnectionOptions: Codable, Sendable, Hashable {
   public var unidirectional: Bool?
   /// How long it may take from the start of its process until it is up; 30 s by default.
   public var connectTimeout: Duration
+  /// After how long without anything to do the context ends by itself; as the router's configuration says if nil.
+  ///
+  /// It has something to do while it runs a call or a service method, while it has contexts of its own, and with each
+  /// message that comes or goes, other than those that only say that a side is there. Tasks of the program that run
+  /// between calls do not count. Those who wait for it get an error as for any context that is gone.
+  public var idleTimeout: Duration?
+  /// How long the context may live, from when it is up; without a limit if nil. It ends then, whatever it does, as if it had
+  /// been told to: its calls are cancelled.
+  public var lifetime: Duration?
   /// The program to send to another machine; the one of the context that starts it if nil. Local contexts run what is
   /// there.
   public var image: ProgramImage?
@@ -38,13 +47,15 @@ public struct ConnectionOptions: Codable, Sendable, Hashable {
     case debug, profiling, unidirectional
     case connectTimeout = "connect_timeout"
     case image, cache
+    case idleTimeout = "idle_timeout"
+    case lifetime
   }
 
   /// Makes options.
   public init(
     name: String? = nil, remoteName: String? = nil, debug: Bool = false, profiling: Bool = false,
     unidirectional: Bool? = nil, connectTimeout: Duration = .seconds(30), image: ProgramImage? = nil,
-    cache: ImageCache? = nil
+    cache: ImageCache? = nil, idleTimeout: Duration? = nil, lifetime: Duration? = nil
   ) {
     self.name = name
     self.remoteName = remoteName
@@ -54,6 +65,8 @@ public struct ConnectionOptions: Codable, Sendable, Hashable {
     self.connectTimeout = connectTimeout
     self.image = image
     self.cache = cache
+    self.idleTimeout = idleTimeout
+    self.lifetime = lifetime
   }
 }
 

@@ -99,16 +99,21 @@ extension Router {
   nonisolated func childConfiguration(
     _ options: ConnectionOptions, _ id: ContextID, keepAlive: Duration?
   ) -> ChildConfiguration {
-    let debug = options.debug || configuration.debug
-    return ChildConfiguration(
+    let debug = options.debug || configuration.debug || isDebugging.load(ordering: .relaxed)
+    var child = ChildConfiguration(
       contextID: id, parentIDs: [contextID] + parentIDs, debug: debug,
       logLevels: debug ? LogLevels(.debug).rawValues : Logging.levels.rawValues,
-      profiling: options.profiling || configuration.profiling,
+      profiling: options.profiling || callProfile != nil,
       unidirectional: options.unidirectional ?? configuration.unidirectional,
       maximumMessageSize: configuration.maxMessageSize, poolSize: configuration.poolSize,
       maximumConcurrentCalls: configuration.maxConcurrentCalls, maximumQueuedCalls: configuration.maxQueuedCalls,
       maximumConcurrentConnections: configuration.maxConcurrentConnections, cache: options.cache ?? configuration.cache,
       keepAlive: keepAlive, keepAliveInterval: configuration.keepAliveInterval)
+    child.dumpsOnSignal = configuration.dumpsOnSignal || dumpsOnSignal.load(ordering: .relaxed) ? true : nil
+    child.idleTimeout = options.idleTimeout ?? configuration.idleTimeout
+    child.lifetime = options.lifetime
+    child.inheritedIdleTimeout = configuration.idleTimeout
+    return child
   }
 
 }

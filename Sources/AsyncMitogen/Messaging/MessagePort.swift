@@ -17,8 +17,30 @@ protocol MessagePort: AnyObject, Sendable {
   /// What this port's senders share: one table, for as long as the port lives.
   var flows: FlowTable { get }
 
+  /// The time in nanoseconds on a clock that never goes back, a few milliseconds old.
+  var coarseNow: UInt64 { get }
+
   /// Runs `action` after `delay`, unless the returned closure was called before.
   func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) -> @Sendable () -> Void
+}
+
+extension MessagePort {
+  var coarseNow: UInt64 { 0 }
+}
+
+/// What an answer is awaited of, for those who want to see who waits for whom.
+struct AwaitedAnswer: Sendable {
+  /// The handle of what was called.
+  var called: Handle
+  /// Since when, and until when at most, on the port's clock; `UInt64.max` if without end.
+  var since: UInt64
+  var deadline: UInt64
+
+  init(called: Handle, since: UInt64, timeout: Duration?) {
+    self.called = called
+    self.since = since
+    deadline = timeout.map { since &+ UInt64(max(0, $0.nanoseconds)) } ?? .max
+  }
 }
 
 /// How a handler wants its messages.
@@ -36,6 +58,8 @@ struct HandlerRegistration: Sendable {
   var policy: (@Sendable (Message, ContextID?) -> Bool)?
   /// A rule that the router knows by itself, asked before `policy`.
   var standardPolicy: StandardPolicy?
+  /// The queue that hears the messages, in place of a handler.
+  var queue: MessageQueue?
 }
 
 /// Who may send to a standard handler. The router knows: no closure has to hold it.

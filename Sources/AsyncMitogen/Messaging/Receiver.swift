@@ -31,18 +31,20 @@ public struct Receiver<Element: Sendable>: AsyncSequence, Sendable {
   ///   - overwrite: Whether a handler that is there already is replaced.
   ///   - limit: How much is held for slow consumers.
   ///   - policy: Says whether a message may be delivered; all may if nil.
+  ///   - awaited: The answer that it is for, if it is for one.
   ///   - coder: How elements are read, and written by ``sender``.
   init(
     port: any MessagePort, handle: Handle? = nil, persist: Bool = true, respondent: ContextID? = nil,
     respondentName: String? = nil, overwrite: Bool = false, limit: QueueLimit = .standard,
-    policy: (@Sendable (Message, ContextID?) -> Bool)? = nil, coder: ElementCoder<Element>
+    policy: (@Sendable (Message, ContextID?) -> Bool)? = nil, awaited: AwaitedAnswer? = nil,
+    coder: ElementCoder<Element>
   ) {
     coding = ElementCoding(coder)
     core = ReceiverCore(
       port: port,
       registration: HandlerRegistration(
         handle: handle, persists: persist, respondent: respondent, overwrites: overwrite, policy: policy),
-      limit: limit, respondentName: respondentName, coding: coding)
+      limit: limit, respondentName: respondentName, coding: coding, awaited: awaited)
   }
 
   /// The number that others send to; nil when no more messages can come.

@@ -6,6 +6,7 @@ struct HandlerTable: Sendable {
   enum Action: Sendable {
     case closure(@Sendable (Message) -> Void)
     case reply(PendingReply)
+    case queue(MessageQueue)
     /// One of the router's own, which also hears which link the message came in on.
     case router(@Sendable (isolated Router, Message, LinkIdentifier?) -> Void)
   }
@@ -23,6 +24,18 @@ struct HandlerTable: Sendable {
 
   /// How many handles are registered.
   var count: Int { entries.count }
+
+  /// All that is registered, in order of the handles.
+  var all: [(handle: Handle, entry: Entry)] {
+    entries.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+  }
+
+  /// How many wait for the answer to a call, by the contexts that were called; those that want any one's are under nil.
+  var callsInFlight: [ContextID?: Int] {
+    entries.values.reduce(into: [:]) { counts, entry in
+      if entry.action.awaited != nil { counts[entry.respondent, default: 0] += 1 }
+    }
+  }
 
   /// Registers an action for a handle, or for a new one.
   mutating func register(_ registration: HandlerRegistration, action: Action) throws(StreamError) -> Handle {
@@ -105,6 +118,17 @@ struct HandlerTable: Sendable {
       // After four thousand million handles it begins again, and passes over those still in use.
       nextHandle = handle.rawValue + 1 == Handle.firstFlow.rawValue ? Handle.firstDynamic.rawValue : nextHandle + 1
       if entries[handle] == nil { return handle }
+    }
+  }
+}
+
+extension HandlerTable.Action {
+  /// The answer that is awaited, if one is.
+  var awaited: AwaitedAnswer? {
+    switch self {
+    case .reply(let pending): pending.awaited
+    case .queue(let queue): queue.awaited
+    case .closure, .router: nil
     }
   }
 }

@@ -44,6 +44,7 @@ extension Router {
         var state = state
         switch stream.enter({ state.tick(received: $0.receivedBytes, isListening: $0.isListening) }) {
         case .alive:
+          router.keepAliveMessages &+= 1
           router.route(
             Message(destination: neighbour, source: router.contextID, handle: .keepAlive, payload: []), from: nil)
           router.watch(link, neighbour, interval, state)

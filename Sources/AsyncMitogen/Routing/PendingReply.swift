@@ -18,8 +18,12 @@ final class PendingReply: Sendable {
   private let isCall: Bool
   private let handle = Atomic<UInt32>(0)
 
-  private init(router: Router, respondent: ContextID, isCall: Bool) {
+  /// What was called, and since when and until when its answer is awaited.
+  let awaited: AwaitedAnswer
+
+  private init(router: Router, respondent: ContextID, isCall: Bool, awaited: AwaitedAnswer) {
     self.router = router
+    self.awaited = awaited
     self.respondent = respondent
     self.isCall = isCall
   }
@@ -31,7 +35,9 @@ final class PendingReply: Sendable {
   static func perform(
     _ message: Message, respondent: ContextID, router: Router, timeout: Duration?, isCall: Bool
   ) async throws -> Message {
-    let pending = PendingReply(router: router, respondent: respondent, isCall: isCall)
+    let pending = PendingReply(
+      router: router, respondent: respondent, isCall: isCall,
+      awaited: AwaitedAnswer(called: message.handle, since: router.coarseNow, timeout: timeout))
     var message = message
     message.replyTo = try router.register(pending, respondent: respondent)
     pending.handle.store(message.replyTo.rawValue, ordering: .relaxed)

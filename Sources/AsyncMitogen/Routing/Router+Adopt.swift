@@ -96,6 +96,8 @@ extension Router {
     child.errorOutput?.succeed()
     names.withLock { $0.set(child.context, child.name) }
     table.openLink(link, to: child.context)
+    eventHub.tell(.linkOpened(LinkDescription(name: child.name, contextID: child.context)))
+    eventHub.tell(.connected(Context(router: self, id: child.context, name: child.name)))
     announce(child.context, child.name)
     connecting(.success(report))
   }

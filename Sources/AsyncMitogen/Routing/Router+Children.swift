@@ -80,6 +80,7 @@ extension Router {
   /// A stream has ended: the process is given a moment to end too, so that it can be said how.
   func streamEnded(_ link: LinkIdentifier, _ reason: StreamEnd) {
     let stream = streams.removeValue(forKey: link)
+    eventHub.tell(.linkClosed(description(of: link, stream?.name ?? "stream")))
     resumeReading(pauses.remove(link))
     switch reason {
     case .corrupt(.badSignature(let received)):
@@ -107,6 +108,7 @@ extension Router {
 
   func childExited(_ link: LinkIdentifier, _ status: ExitStatus) {
     guard let child = children[link] else { return }
+    eventHub.tell(.processExited(Context(router: self, id: child.context, name: child.name), status))
     // What it wrote before it ended may still be unread; the end of the stream comes behind it.
     if child.end != nil { return childIsGone(link, status) }
     streams[link]?.ready(.readable)

@@ -3,7 +3,7 @@ internal import Synchronization
 /// What every router answers by itself.
 extension Router {
   /// What a context of ours can do beyond Mitogen's protocol, as it tells others.
-  static let capabilities = "cancel,window"
+  static let capabilities = "cancel,window,trace"
 
   /// Registers the standard handlers of a master or a child.
   nonisolated func addStandardHandlers() {
@@ -11,12 +11,13 @@ extension Router {
     add(.deleteRoute, policy: .immediateChild) { $0.receiveDeleteRoute($1, $2) }
     add(.printed, policy: .immediateChild) { $0.receivePrinted($1, $2) }
     add(.detaching, policy: .immediateChild) { $0.receiveDetaching($1, $2) }
-    add(.keepAlive, policy: .immediateChild) { _, _, _ in }
+    add(.keepAlive, policy: .immediateChild) { router, _, _ in router.keepAliveMessages &+= 1 }
     add(.detached, policy: .immediateChild) { $0.receiveDetached($1, $2) }
     add(.getModule, policy: nil) { router, message, _ in router.answerGetModule(message) }
     add(.capabilities, policy: nil) { router, message, _ in
       router.reply(to: message, payload: Array(Router.capabilities.utf8))
     }
+    add(.diagnostics, policy: .parent) { router, message, _ in router.answerDiagnostics(message) }
     if parentIDs.isEmpty { addRootHandlers() }
   }
 
@@ -62,6 +63,7 @@ extension Router {
     }
     let name = parts.count > 1 ? String(parts[1].prefix(500)) : nil
     if let name { names.withLock { $0.set(context, name) } }
+    eventHub.tell(.connected(Context(router: self, id: context, name: name)))
     announce(context, name)
   }
 
@@ -103,6 +105,7 @@ extension Router {
     }
     services.contextIsGone(context)
     let event = Disconnect(context: Context(router: self, id: context, name: name), detail: detail)
+    eventHub.tell(.disconnected(event))
     for (_, observer) in disconnectObservers.sorted(by: { $0.key < $1.key }) { observer.yield(event) }
     let waiters = shutdownWaiters.removeValue(forKey: context) ?? [:]
     for (_, waiter) in waiters.sorted(by: { $0.key < $1.key }) { waiter.resume() }
@@ -122,6 +125,7 @@ extension Router {
     switch waiting.action {
     case .closure(let closure): closure(message)
     case .reply(let pending): pending.finish(message)
+    case .queue(let queue): queue.deliver(message)
     case .router(let action): action(self, message, nil)
     }
   }

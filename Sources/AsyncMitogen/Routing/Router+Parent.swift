@@ -14,6 +14,7 @@ extension Router {
       link: link, name: "parent", router: self, loop: loop, transport: transport,
       maximumMessageSize: configuration.maxMessageSize)
     streams[link] = stream
+    eventHub.tell(.linkOpened(LinkDescription(name: stream.name, contextID: parent)))
     try stream.enter { stream in
       try stream.start()
       stream.send(raw: greeting)

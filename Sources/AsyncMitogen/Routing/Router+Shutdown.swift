@@ -18,6 +18,10 @@ extension Router {
     await services.end(patience: min(timeout, ServiceHost.patience))
     if !isEnding {
       isEnding = true
+      eventHub.tell(.shutdown)
+      for (link, stream) in streams.sorted(by: { $0.key < $1.key }) {
+        eventHub.tell(.linkShutdown(description(of: link, stream.name)))
+      }
       for (link, child) in children.sorted(by: { $0.key < $1.key }) { endChild(link, child) }
       _ = loop.schedule(after: timeout) { [weak self] in self?.enter { $0.killChildren() } }
     }
@@ -109,10 +113,16 @@ extension Router {
   }
 
   private func finish() {
+    if !hasEnded { writeProfile() }
+    hasEnded = true
+    DumpSignal.shared.remove(self)
+    callSource.withLock { $0 = nil }
+    callDump.withLock { $0 = nil }
     for waiting in handlers.withLock({ $0.removeAll() }) { deliverDead(DeadReason.brokerExited, to: waiting) }
     for observer in disconnectObservers.values { observer.finish() }
     disconnectObservers = [:]
     for observer in uploadObservers.values { observer.finish() }
     uploadObservers = [:]
+    eventHub.end(.exit)
   }
 }

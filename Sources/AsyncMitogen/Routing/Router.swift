@@ -17,14 +17,28 @@ internal import Synchronization
   nonisolated let broker: Broker?
   nonisolated let handlers: Mutex<HandlerTable>
   nonisolated let names = Mutex(ContextNames())
+  /// How long functions took here; nil unless somebody wants to know.
+  nonisolated let callProfile: CallProfile?
+  /// When it began, by its loop's clock.
+  nonisolated let startTime: UInt64
   /// What senders of this context have in flight.
   nonisolated let flows: FlowTable
   nonisolated let kinds = Mutex(ContextKinds())
   nonisolated let connectGate: ConnectGate
+  /// Who wants to hear what happens.
+  nonisolated let eventHub = EventHub<RouterEvent> { .missed($0) }
   /// The service pool of this context.
   nonisolated let services = ServiceHost()
   /// Where others of this machine can join.
   nonisolated let listeners = UnixListeners()
+  /// Says how many functions run here and wait; set by what calls them.
+  nonisolated let callSource = Mutex<(@Sendable () -> CallStatistics)?>(nil)
+  /// Says what functions run here and wait, for people; set by what calls them.
+  nonisolated let callDump = Mutex<(@Sendable (inout DumpText, _ now: UInt64) -> Void)?>(nil)
+  /// Whether contexts that are started from here write debug logs, because somebody has asked for them meanwhile.
+  nonisolated let isDebugging = Atomic(false)
+  /// Whether they write dumps when they get the signal for it.
+  nonisolated let dumpsOnSignal = Atomic(false)
   /// How many chains of calls have been made, which gives each its name.
   nonisolated let chainCount = Atomic<UInt64>(0)
   /// How many messages have gone to neighbours that were not in bulk: who sends in bulk makes way for others.
@@ -48,11 +62,15 @@ internal import Synchronization
   var detachHooks: DetachHooks?
   var allocator: ContextIDAllocator
   var parentIsOfOurKind = false
+  /// How many messages only said that a side is there.
+  var keepAliveMessages: UInt64 = 0
   var pauses = IngressPauses()
   var disconnectObservers: [UInt64: AsyncStream<Disconnect>.Continuation] = [:]
   var uploadObservers: [UInt64: AsyncStream<ImageUpload>.Continuation] = [:]
   var nextObserver: UInt64 = 0
   var isEnding = false
+  /// Nothing waits for anything any more: handlers are gone, and observers have been told.
+  var hasEnded = false
   var endWaiters: [CheckedContinuation<Void, Never>] = []
   var shutdownWaiters: [ContextID: [UInt64: CheckedContinuation<Void, Never>]] = [:]
   var isAllocatingBlock = false
@@ -77,6 +95,9 @@ internal import Synchronization
     self.broker = broker
     self.contextID = contextID
     self.configuration = configuration
+    let isProfiled = configuration.profiling || parentIDs.isEmpty && Profiling.isWantedByEnvironment
+    callProfile = isProfiled ? CallProfile() : nil
+    startTime = loop.now
     connectGate = ConnectGate(limit: configuration.maxConcurrentConnections)
     parents = Mutex(parentIDs)
     handlers = Mutex(HandlerTable())
@@ -94,6 +115,7 @@ internal import Synchronization
   public init(broker: Broker, configuration: RouterConfiguration = .init()) {
     self.init(loop: broker, broker: broker, contextID: .master, parentIDs: [], configuration: configuration)
     addStandardHandlers()
+    beginDiagnostics()
   }
 
   /// This context. Mitogen's `myself()`.
@@ -166,7 +188,9 @@ internal import Synchronization
     case .deliver: deliver(message, from: ingress)
     case .forward(let link): forward(message, from: ingress, to: link)
     case .refuse(let reason, let isUnreachable): refuse(message, reason, isUnreachable: isUnreachable)
-    case .drop(let text): Router.log.error(text)
+    case .drop(let text):
+      table.countRefused()
+      Router.log.error(text)
     }
   }
 
@@ -200,6 +224,7 @@ internal import Synchronization
     }
     switch delivery {
     case .act(.reply(let pending)): pending.finish(message)
+    case .act(.queue(let queue)): queue.deliver(message)
     case .act(.closure(let closure)): closure(message)
     case .act(.router(let action)): action(self, message, ingress)
     case .refuse(let reason): refuse(message, reason, isUnreachable: true)
@@ -208,6 +233,7 @@ internal import Synchronization
 
   /// Tells whoever waits that a message could not be delivered. A dead message never causes another.
   private func refuse(_ message: Message, _ reason: String, isUnreachable: Bool) {
+    table.countRefused()
     // Of a log record that cannot be delivered none is made: it could not be delivered either.
     if message.handle != .forwardLog { Router.log.debug("\(message): \(reason)") }
     if message.replyTo != .none, !message.isDead {
@@ -231,10 +257,13 @@ extension Router: MessagePort {
   nonisolated func register(
     _ registration: HandlerRegistration, handler: @escaping @Sendable (Message) -> Void
   ) throws -> Handle {
-    try handlers.withLock { try $0.register(registration, action: .closure(handler)) }
+    let action = registration.queue.map { HandlerTable.Action.queue($0) } ?? .closure(handler)
+    return try handlers.withLock { try $0.register(registration, action: action) }
   }
 
   nonisolated func unregister(_ handle: Handle) { handlers.withLock { _ = $0.remove(handle) } }
+
+  nonisolated var coarseNow: UInt64 { loop.coarseNow }
 
   nonisolated func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) -> @Sendable () -> Void {
     let timer = loop.schedule(after: delay, action)

@@ -5,10 +5,17 @@ public struct RouterConfiguration: Sendable {
   public var maxMessageSize: Int
   /// Whether contexts may only talk to their parents, not to each other; off by default. Mitogen's `unidirectional`.
   public var unidirectional: Bool
-  /// Whether this and all further contexts log everything; off by default.
+  /// Whether this and all further contexts log everything, each also into a file of its own; off by default. See
+  /// ``Router/enableDebug(timeout:)``.
   public var debug: Bool
-  /// Whether children report where they spent their time; off by default.
+  /// Whether this and all further processes report at their end where their broker and calls spent the time, into a new file
+  /// `/tmp/mitogen.stats.PID.NAME.log`, where the name is `master` or `context-N`; off by default. The environment variable
+  /// `MITOGEN_PROFILING` turns it on too, and `MITOGEN_DIAGNOSTICS_DIRECTORY` names another directory. The broker's part is
+  /// missing if the broker is your own and was made without `profiling`.
   public var profiling: Bool
+  /// Whether this and all further processes write a dump when they get SIGUSR2; off by default. See
+  /// ``Router/dumpOnSignal()``.
+  public var dumpsOnSignal: Bool
   /// How long children may take to end before they are killed: 5 s by default, and at most 3 s in children.
   public var shutdownTimeout: Duration
   /// How many service methods run at once in each context, 16 by default.
@@ -25,6 +32,9 @@ public struct RouterConfiguration: Sendable {
   /// How often this context and those that are not local to it let hear from each other: 15 s by default. A link over
   /// which nothing has come for four times as long is given up, at both ends; nil never gives up.
   public var keepAliveInterval: Duration?
+  /// After how long without anything to do contexts that are started from here, and below, end by themselves; nil, the
+  /// default, means never. See ``ConnectionOptions/idleTimeout``.
+  public var idleTimeout: Duration?
   /// The broker to use; nil for one of the router's own, which ends with it.
   public var broker: Broker?
 
@@ -33,7 +43,8 @@ public struct RouterConfiguration: Sendable {
     maxMessageSize: Int = 128 << 20, unidirectional: Bool = false, debug: Bool = false, profiling: Bool = false,
     shutdownTimeout: Duration = .seconds(5), poolSize: Int = 16, maxConcurrentCalls: Int = 1_024,
     maxQueuedCalls: Int = 65_536, cache: ImageCache = .none, maxConcurrentConnections: Int = 16,
-    keepAliveInterval: Duration? = .seconds(15), broker: Broker? = nil
+    keepAliveInterval: Duration? = .seconds(15), broker: Broker? = nil, dumpsOnSignal: Bool = false,
+    idleTimeout: Duration? = nil
   ) {
     self.maxMessageSize = max(0, min(maxMessageSize, Int(UInt32.max)))
     self.unidirectional = unidirectional
@@ -47,5 +58,7 @@ public struct RouterConfiguration: Sendable {
     self.maxConcurrentConnections = max(0, maxConcurrentConnections)
     self.keepAliveInterval = keepAliveInterval
     self.broker = broker
+    self.dumpsOnSignal = dumpsOnSignal
+    self.idleTimeout = idleTimeout
   }
 }

@@ -46,6 +46,8 @@ struct RoutingTable: Sendable {
 
   private(set) var links: [LinkIdentifier: Link] = [:]
   private var routes = RouteMap()
+  /// What has become of the messages so far.
+  private(set) var counts = MessageCounts()
   /// Links whose last message went to the same context as this one: its destination is noted already.
   private var lastEgress: (link: LinkIdentifier, destination: ContextID)?
   private var hasStamps = false
@@ -64,6 +66,12 @@ struct RoutingTable: Sendable {
     self.maximumMessageSize = maximumMessageSize
     self.maximumRoutesPerLink = maximumRoutesPerLink
   }
+
+  /// The contexts whose way is known, with what has passed to and from each, in order of their numbers.
+  var knownContexts: [RouteMap.Record] { routes.all }
+
+  /// A message could not be delivered, or was dropped.
+  mutating func countRefused() { counts.refused &+= 1 }
 
   /// The nearest parent; nil in a master.
   var parentID: ContextID? { parentIDs.first }
@@ -227,9 +235,11 @@ struct RoutingTable: Sendable {
     let parent = parentLink
     var comesFromParentSide = false
     if let ingress {
-      let authorityLink = routes[message.authority] ?? parent
+      let authorityPlace = routes.place(of: message.authority)
+      let authorityLink = routes.link(at: authorityPlace) ?? parent
       guard authorityLink == ingress else { return .drop(log: impostor("auth_id", message.authority, ingress)) }
-      let sourceLink = message.source == message.authority ? authorityLink : routes[message.source] ?? parent
+      let sourcePlace = message.source == message.authority ? authorityPlace : routes.place(of: message.source)
+      let sourceLink = routes.link(at: sourcePlace) ?? parent
       guard sourceLink == ingress else { return .drop(log: impostor("src_id", message.source, ingress)) }
       comesFromParentSide = sourceLink == parent
       if hasStamps, let link = links[ingress], let stamped = link.stampedAuthority,
@@ -241,15 +251,21 @@ struct RoutingTable: Sendable {
         noteEgress(message.destination, ingress)
         lastEgress = (ingress, message.destination)
       }
+      routes.countReceived(at: sourcePlace, bytes: MessageHeader.size + message.payload.count)
     }
-    if message.destination == contextID { return .deliver }
+    if message.destination == contextID {
+      counts.delivered &+= 1
+      return .deliver
+    }
     if standIn != .nothing, ingress != nil, ingress != parent, message.destination == .master,
       standIn.covers(message.handle)
     {
+      counts.delivered &+= 1
       return .deliver
     }
     // What comes from above for a context that is not below goes nowhere: sent back up it would circle.
-    guard let egress = routes[message.destination] ?? (comesFromParentSide ? nil : parent) else {
+    let place = routes.place(of: message.destination)
+    guard let egress = routes.link(at: place) ?? (comesFromParentSide ? nil : parent) else {
       return .refuse(reason: DeadReason.noRoute(to: message.destination, from: contextID), isUnreachable: true)
     }
     if hasClosed, links[egress]?.isClosedForSending == true {
@@ -261,6 +277,8 @@ struct RoutingTable: Sendable {
       let (from, to) = (links[ingress]?.remote ?? contextID, links[egress]?.remote ?? contextID)
       return .refuse(reason: DeadReason.oneWay(from: from, to: to, via: contextID), isUnreachable: true)
     }
+    routes.countSent(at: place, bytes: MessageHeader.size + message.payload.count)
+    if ingress == nil { counts.sent &+= 1 } else { counts.forwarded &+= 1 }
     return .forward(egress)
   }
 

@@ -26,6 +26,9 @@ internal import Synchronization
   private(set) var writtenBytes: UInt64 = 0
   /// How many bytes have been read since the stream began.
   private(set) var receivedBytes: UInt64 = 0
+  /// How many messages have been queued, and have come, since the stream began.
+  private var sentMessages: UInt64 = 0
+  private var receivedMessages: UInt64 = 0
   private var received: [Message] = []
   private var dialogue: StartDialogue?
   private var dialogueActs: (@Sendable (StartDialogue.Action) -> Void)?
@@ -51,6 +54,14 @@ internal import Synchronization
   nonisolated var isOnLane: Bool { loop.holdsLane }
 
   nonisolated func runOnLane() { enter { $0.flush() } }
+
+  /// What has passed since the stream began.
+  var traffic: Traffic {
+    var traffic = Traffic()
+    (traffic.sentMessages, traffic.sentBytes) = (sentMessages, writtenBytes)
+    (traffic.receivedMessages, traffic.receivedBytes) = (receivedMessages, receivedBytes)
+    return traffic
+  }
 
   /// How many bytes wait to be written. Mitogen's `pending_bytes`.
   var pendingBytes: Int { outgoing.count }
@@ -78,6 +89,7 @@ internal import Synchronization
   func send(_ message: Message) {
     guard !isClosed, !isFinishing else { return }
     outgoing.append(message)
+    sentMessages &+= 1
     // Only the lane writes it.
     if !message.isBulk {
       router.foregroundCount.store(router.foregroundCount.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
@@ -247,6 +259,7 @@ internal import Synchronization
 
   private func deliver() {
     guard !received.isEmpty else { return }
+    receivedMessages &+= UInt64(truncatingIfNeeded: received.count)
     var batch: [Message] = []
     swap(&batch, &received)
     let link = link

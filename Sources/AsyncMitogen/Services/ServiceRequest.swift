@@ -70,26 +70,9 @@ enum ServiceRequest {
     guard payload.count > 2, payload[0] == 0x80 else { return nil }
     var position = 2
     if payload[position] == 0x28 { position += 1 }
-    guard let service = text(payload, &position), let method = text(payload, &position) else { return nil }
-    return (service, method)
-  }
-
-  /// Text, and the number by which Python remembers it.
-  private static func text(_ payload: [UInt8], _ position: inout Int) -> String? {
-    guard payload.count - position > 5, payload[position] == 0x58 else { return nil }
-    var length = 0
-    for offset in 0..<4 { length |= Int(payload[position + 1 + offset]) << (8 * offset) }
-    let start = position + 5
-    guard length <= nameLimit, length <= payload.count - start,
-      let text = String(validating: payload[start..<start + length], as: UTF8.self)
+    guard let service = PickleText.read(payload, &position, limit: nameLimit),
+      let method = PickleText.read(payload, &position, limit: nameLimit)
     else { return nil }
-    position = start + length
-    guard position < payload.count else { return nil }
-    switch payload[position] {
-    case 0x71: position += 2
-    case 0x72: position += 5
-    default: break
-    }
-    return text
+    return (service, method)
   }
 }

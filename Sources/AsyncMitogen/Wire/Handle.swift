@@ -80,6 +80,12 @@ extension Handle {
   public static let printed: Handle = 202
   /// Ours: tells a neighbour that this context is still there, when there is nothing else to tell.
   public static let keepAlive: Handle = 203
+  /// Ours: calls a function, with what is to travel with the call; only sent to those that say that they know it.
+  public static let tracedCall: Handle = 206
+  /// Ours: calls a service, with what is to travel with the call.
+  public static let tracedService: Handle = 207
+  /// Ours: asks a context's broker what it is doing, or to say more; only parents may.
+  public static let diagnostics: Handle = 208
   /// Ours: tells a parent that the child, which has detached, sends nothing more.
   public static let detached: Handle = 209
   /// As a reply address: the message is dead, and its payload is the reason.

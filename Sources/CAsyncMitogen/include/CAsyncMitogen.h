@@ -89,6 +89,8 @@ void amt_flush_output(void);
 void amt_keep_freed_memory(void);
 
 uint64_t amt_monotonic_nanoseconds(void);
+// The same clock as of the last tick of the kernel's, one to ten milliseconds ago.
+uint64_t amt_coarse_nanoseconds(void);
 // Raises the soft limit of open descriptors to the hard one; returns the limit that is now in force.
 uint64_t amt_raise_descriptor_limit(void);
 
@@ -107,6 +109,9 @@ int amt_image_contains(uintptr_t anchor, uintptr_t address, size_t size);
 
 // On a fatal signal: copies what is still unread in the two given descriptors to a third, then lets the signal go on.
 void amt_install_crash_drain(int first, int second, int destination);
+// A descriptor that is readable as an eventfd when the process has got the signal: for one signal, once, for ever. -EBUSY if
+// that has been done, or the signal has another handler.
+int amt_signal_descriptor(int signal);
 // The main queue of libdispatch, served by hand: a descriptor that is readable when it has work; -1 if there is none.
 int amt_main_queue_descriptor(void);
 void amt_main_queue_drain(void);

@@ -17,6 +17,13 @@ enum Facts {
     return state(pid).map { $0 != "Z" && $0 != "X" } ?? false
   }
 
+  /// Stops a child process; on return none of its threads runs.
+  static func stop(_ pid: Int32) {
+    kill(pid, SIGSTOP)
+    var info = unsafe siginfo_t()
+    while unsafe waitid(P_PID, id_t(pid), &info, WSTOPPED | WNOWAIT) != 0, errno == EINTR {}
+  }
+
   /// The letter for the state of a process in /proc; nil if there is none.
   static func state(_ pid: Int32) -> Character? {
     guard let text = read("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }

@@ -26,10 +26,15 @@ final class MessageQueue: Sendable {
   /// Where messages come from, and where timers are.
   let port: any MessagePort
   private let guarded: Mutex<Guarded>
+  /// The answer that it waits for, if it is for one.
+  let awaited: AwaitedAnswer?
 
   /// Makes a queue that nothing feeds yet; ``open(_:)`` follows.
-  init(port: any MessagePort, persists: Bool, respondent: ContextID?, limit: QueueLimit) {
+  init(
+    port: any MessagePort, persists: Bool, respondent: ContextID?, limit: QueueLimit, awaited: AwaitedAnswer? = nil
+  ) {
     self.port = port
+    self.awaited = awaited
     guarded = Mutex(
       Guarded(
         state: MessageQueueState(

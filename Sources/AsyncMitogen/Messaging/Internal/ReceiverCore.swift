@@ -18,14 +18,16 @@ final class ReceiverCore: Sendable {
   /// If that fails the receiver has failed: who waits for it gets the error.
   init(
     port: any MessagePort, registration: HandlerRegistration, limit: QueueLimit, respondentName: String?,
-    coding: any AnyElementCoding
+    coding: any AnyElementCoding, awaited: AwaitedAnswer? = nil
   ) {
     let queue = MessageQueue(
-      port: port, persists: registration.persists, respondent: registration.respondent, limit: limit)
+      port: port, persists: registration.persists, respondent: registration.respondent, limit: limit, awaited: awaited)
     self.queue = queue
     respondent = registration.respondent
     self.respondentName = respondentName
     self.coding = coding
+    var registration = registration
+    registration.queue = queue
     do {
       handle = try port.register(registration) { queue.deliver($0) }
       queue.open(handle)

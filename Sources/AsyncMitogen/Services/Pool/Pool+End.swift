@@ -4,6 +4,7 @@ extension Pool {
   func beginClosing() {
     guard phase == .open else { return }
     phase = .closing
+    tell(.shutdown)
     // First of all, so that what comes from now on finds another pool, or none.
     router.services.detach(self)
     for handle in handleServices.keys { router.unregister(handle) }
@@ -47,8 +48,16 @@ extension Pool {
     services = [:]
     requests = [:]
     router.services.forget(self)
+    // Before those who wait for it go on, and end the router.
+    tell(.exit)
     for waiter in closeWaiters.values { waiter.resume() }
     closeWaiters = [:]
+  }
+
+  /// Tells those who observe the pool, and those who observe its router.
+  private func tell(_ event: PoolEvent) {
+    if event == .exit { eventHub.end(event) } else { eventHub.tell(event) }
+    router.eventHub.tell(.pool(event))
   }
 
   /// Waits until the pool is closed, or the waiting task is cancelled.

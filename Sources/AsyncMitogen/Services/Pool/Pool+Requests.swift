@@ -33,8 +33,9 @@ extension Pool {
 
   /// - Parameter tally: Where a refusal counts, as soon as that is known.
   /// - Throws: Why the request is refused.
-  private func admit(_ message: Message, _ tally: inout MethodTally?) throws {
+  private func admit(_ arrived: Message, _ tally: inout MethodTally?) throws {
     guard phase == .open else { throw ServiceRefusal.poolClosed }
+    let (message, fields) = arrived.withoutFields
     let (description, method) = try target(of: message)
     tally = services[description.name]?.tally.methods[method.index]
     let question = PolicyRequest(
@@ -44,7 +45,9 @@ extension Pool {
       throw ServiceRefusal.unauthorized(method.name, of: description.name)
     }
     let id = nextID()
-    let work = PoolWork(id: id, message: message, service: description.name, method: method)
+    let work = PoolWork(
+      id: id, message: message, service: description.name, method: method, fields: fields,
+      doorBytes: PoolIntake.size(of: arrived))
     let invokerRequest = try invokerRequest(for: work, description.strategy.interest)
     let request = PoolRequest(work, tally ?? activate(description).methods[method.index])
     request.tally.arrived()
@@ -219,7 +222,7 @@ extension Pool {
     guard request.isWaiting else { return }
     request.isWaiting = false
     request.tally.left()
-    intake.leave(request.work.message)
+    intake.leave(bytes: request.work.doorBytes)
   }
 
   /// Nobody waits for a request any more.
@@ -252,12 +255,12 @@ extension Pool {
 
   /// Something has happened outside of the pool; from any thread, without waiting.
   nonisolated func note(_ event: PoolEvents.Event) {
-    if events.withLock({ $0.add(event) }) { router.loop.enqueue(self) }
+    if pendingEvents.withLock({ $0.add(event) }) { router.loop.enqueue(self) }
   }
 
   /// Takes what has happened.
   func takeEvents() {
-    for event in events.withLock({ $0.take() }) {
+    for event in pendingEvents.withLock({ $0.take() }) {
       switch event {
       case .ended(let id, let outcome, let end): ended(id, outcome, as: end)
       case .read(let request): if let name = requests[request.id]?.work.service { queue(request, for: name) }

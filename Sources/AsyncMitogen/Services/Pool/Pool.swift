@@ -25,8 +25,10 @@ internal import Synchronization
   public nonisolated let router: Router
 
   nonisolated let intake: PoolIntake
+  /// Who wants to hear what happens to it.
+  nonisolated let eventHub = EventHub<PoolEvent> { .missed($0) }
   nonisolated let activator: any ServiceActivator
-  nonisolated let events = Mutex(PoolEvents())
+  nonisolated let pendingEvents = Mutex(PoolEvents())
   /// What values need to know of where they arrive.
   nonisolated let userInfo: [CodingUserInfoKey: any Sendable]
   private nonisolated let environment: ExternalContext?

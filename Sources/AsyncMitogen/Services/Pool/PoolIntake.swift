@@ -74,10 +74,13 @@ final class PoolIntake: Sendable {
   }
 
   /// A request waits no longer: it runs, or has been answered.
-  func leave(_ message: Message) {
+  func leave(_ message: Message) { leave(bytes: PoolIntake.size(of: message)) }
+
+  /// As ``leave(_:)``, of a request of which only the size is known.
+  func leave(bytes: Int) {
     state.withLock { state in
       state.waitingCount -= 1
-      state.waitingBytes -= PoolIntake.size(of: message)
+      state.waitingBytes -= bytes
     }
   }
 
@@ -102,5 +105,5 @@ final class PoolIntake: Sendable {
     }
   }
 
-  private static func size(of message: Message) -> Int { message.payload.count + MessageHeader.size }
+  static func size(of message: Message) -> Int { message.payload.count + MessageHeader.size }
 }

@@ -43,6 +43,10 @@ struct PoolWork: Sendable {
   let message: Message
   let service: String
   let method: MethodDescription
+  /// What travelled with the call.
+  let fields: [String: String]
+  /// How large the message was that stood at the door, which had those in it.
+  let doorBytes: Int
 }
 
 /// A service in its pool, or on its way there.

@@ -12,7 +12,8 @@ struct PoolRun: Sendable {
     func start(_ host: isolated Host) -> Task<Void, Never> {
       Task(executorPreference: pool.router.loop.tasks) {
         _ = host
-        let (outcome, end) = await outcome(host, invoke)
+        let (outcome, end) =
+          pool.router.callProfile == nil ? await outcome(host, invoke) : await measuredOutcome(host, invoke)
         pool.note(.ended(work.id, outcome, end))
       }
     }
@@ -38,7 +39,7 @@ struct PoolRun: Sendable {
     do {
       let payload = try await pool.inEnvironment {
         try await ServiceCall.binding.withValue(ServiceCall(message: work.message, pool: pool)) {
-          try await invoke(host, arguments)
+          TracingState.isOn ? try await traced(host, invoke, arguments) : try await invoke(host, arguments)
         }
       }
       return (payload.map { .reply($0) } ?? .nothing, nil)
@@ -47,6 +48,28 @@ struct PoolRun: Sendable {
     } catch {
       return self.failure(error)
     }
+  }
+
+  @inline(never)
+  private func measuredOutcome<Host: Service>(
+    _ host: isolated Host, _ invoke: AnyServiceMethod<Host>.Invocation
+  ) async -> (ServiceOutcome, MethodTally.End?) {
+    guard let profile = pool.router.callProfile else { return await outcome(host, invoke) }
+    let start = pool.router.loop.now
+    let outcome = await outcome(host, invoke)
+    profile.add("\(work.service).\(work.method.name)", nanoseconds: pool.router.loop.now &- start)
+    return outcome
+  }
+
+  /// Runs the method with what travelled with the call.
+  @inline(never)
+  private func traced<Host: Service>(
+    _ host: isolated Host, _ invoke: AnyServiceMethod<Host>.Invocation, _ arguments: ServiceArguments
+  ) async throws -> [UInt8]? {
+    let call = TracedCall(
+      name: "\(work.service).\(work.method.name)", caller: work.message.source, callee: pool.router.contextID,
+      isService: true)
+    return try await CallTracing.run(call, work.fields) { try await invoke(host, arguments) }
   }
 
   /// What becomes of what a method throws.

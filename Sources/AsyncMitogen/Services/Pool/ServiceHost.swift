@@ -109,6 +109,16 @@ final class ServiceHost: Sendable {
     _ = try router.handlers.withLock {
       try $0.register(registration, action: .router { router, message, _ in router.services.receive(message, router) })
     }
+    var traced = HandlerRegistration(handle: .tracedService, overwrites: overwrites)
+    traced.policy = registration.policy
+    _ = try router.handlers.withLock {
+      try $0.register(
+        traced,
+        action: .router { router, message, _ in
+          TracingState.turnOn()
+          router.services.receive(message, router)
+        })
+    }
     // Contexts with a dispatcher have the handle; it tells this place too.
     _ = try? router.handlers.withLock {
       try $0.register(
