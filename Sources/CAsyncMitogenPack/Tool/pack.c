@@ -6,7 +6,7 @@
 #include <string.h>
 
 struct kept {
-  int unwinding, names;
+  int unwinding, names, numbers;
 };
 
 // Writes a program without what is not needed to run it, and a second time ready to be compressed. Prints its size, where
@@ -15,6 +15,7 @@ static int thin(const char *input, const char *output, const char *filtered, str
   struct program program = program_read(input);
   if (!kept.unwinding) program_drop_unwinding(&program);
   if (!kept.names) program_drop_names(&program);
+  if (!kept.numbers) program_drop_numbers(&program);
   if (filtered && !program.build_id) give_up("has no build identifier: link it with --build-id", input);
   char identifier[129] = "-";
   for (size_t index = 0; index < program.build_id_size && index < 64; index++) {
@@ -51,6 +52,8 @@ int main(int count, char **words) {
       kept.unwinding = 1;
     } else if (!strcmp(words[next], "--keep-names")) {
       kept.names = 1;
+    } else if (!strcmp(words[next], "--keep-numbers")) {
+      kept.numbers = 1;
     } else {
       break;
     }
@@ -58,6 +61,6 @@ int main(int count, char **words) {
   int left = count - next;
   if ((left == 3 || left == 4) && !strcmp(words[next], "thin"))
     return thin(words[next + 1], words[next + 2], left == 4 ? words[next + 3] : NULL, kept);
-  fputs("usage: pack [--keep-unwinding] [--keep-names] thin PROGRAM OUTPUT [FILTERED]\n       pack sum FILE\n", stderr);
+  fputs("usage: pack [--keep-unwinding] [--keep-names] [--keep-numbers] thin PROGRAM OUTPUT [FILTERED]\n       pack sum FILE\n", stderr);
   return 2;
 }
