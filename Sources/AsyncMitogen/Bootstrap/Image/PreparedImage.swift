@@ -7,6 +7,8 @@ final class PreparedImage: Sendable {
   /// Stays the same file when its path is given to another, or to none.
   private let file: FileDescriptor
   private let path: String
+  /// If it unpacks itself: the part that does that, which the rest can be given to as it comes.
+  private let beginning: (size: Int, digest: String)?
   private let compression = Mutex<Task<[UInt8]?, any Error>?>(nil)
 
   /// Reads a file. It takes some ten milliseconds for a small program, so not on a thread that serves messages.
@@ -17,6 +19,7 @@ final class PreparedImage: Sendable {
     self.path = path
     let bytes = try PreparedImage.read(file, path)
     guard let elf = ELFImage(bytes) else { throw .notAProgram(path: path) }
+    beginning = elf.packedStart.map { ($0, SHA256.hexadecimal(of: Array(bytes[..<$0]))) }
     let identity = path == ImageStore.ownPath ? ImageIdentity.own : ImageIdentity(elf, bytes)
     details = ProgramImage.Details(
       digest: SHA256.hexadecimal(of: bytes), size: bytes.count, identity: identity.text, isStatic: elf.isStatic,
@@ -28,9 +31,17 @@ final class PreparedImage: Sendable {
   /// Compressed ones are kept for the next child. An unoptimised build takes longer to compress than most networks take
   /// to carry the file, so there is no compression in it.
   ///
-  /// - Parameter isNear: Whether the link is as fast as memory, so that to unpack would take longer.
-  func payload(for facts: TargetFacts, isNear: Bool) async throws(ProgramImageError) -> ImagePayload {
+  /// - Parameters:
+  ///   - isNear: Whether the link is as fast as memory, so that to unpack would take longer.
+  ///   - isKept: Whether it is to stay over there as a file.
+  func payload(
+    for facts: TargetFacts, isNear: Bool, isKept: Bool
+  ) async throws(ProgramImageError) -> ImagePayload {
     try details.check(against: facts)
+    if let beginning, !isKept {
+      let bytes = try await payload(compressed: false).bytes
+      return ImagePayload(unpacking: bytes, beginning: beginning.size, digest: beginning.digest)
+    }
     #if DEBUG
       let compressed = false
     #else
@@ -115,6 +126,8 @@ final class PreparedImage: Sendable {
 struct ImagePayload: Sendable, Hashable {
   let announcement: [UInt8]
   let bytes: [UInt8]
+  /// Whether the other side says when it begins to read most of them.
+  let tellsOfReading: Bool
 
   init(details: ProgramImage.Details, bytes: [UInt8], isCompressed: Bool) {
     self.init(digest: details.digest, size: details.size, bytes: bytes, isCompressed: isCompressed)
@@ -126,6 +139,19 @@ struct ImagePayload: Sendable, Hashable {
     let command = isCompressed ? "gzip -dc" : "cat"
     announcement = Array("\(digest) \(bytes.count) \(size / 65_536) \(command)\n".utf8)
     self.bytes = bytes
+    tellsOfReading = false
+  }
+
+  /// A program that unpacks itself. Only its beginning is announced, which takes what follows as it comes, checks it, and
+  /// becomes it: no time passes between the last byte and that, and there is no file.
+  ///
+  /// - Parameters:
+  ///   - size: How many bytes begin it.
+  ///   - digest: Theirs; what follows has one in them.
+  init(unpacking bytes: [UInt8], beginning size: Int, digest: String) {
+    announcement = Array("\(digest) \(size) 0 cat\n".utf8)
+    self.bytes = bytes
+    tellsOfReading = true
   }
 
   /// A piece of it, for a stream's queue: the announcement, then the image; nil behind the end.
