@@ -129,11 +129,24 @@ static void unpack(uint8_t *program, long file, int is_sent) {
   amt_filter_undo(program, AMT_SIZE, AMT_CODE_START, AMT_CODE_END, AMT_MACHINE);
 }
 
+// Says what it would become, instead of becoming it: what stays in a cache is that.
+static void print(const uint8_t *file, size_t size) {
+  while (size > 0) {
+    long count = call(CALL_WRITE, 1, (long)file, (long)size, 0, 0, 0);
+    if (count <= 0) fail("what it unpacks cannot be written", -count);
+    file += count;
+    size -= (size_t)count;
+  }
+  for (;;) call(CALL_EXIT, 0, 0, 0, 0, 0, 0);
+}
+
 static int is_from_first_stage(long count, char **words) { return count == 2 && begins(words[1], "mitogen:"); }
 
 // Whether the file that was executed ends where the packed program would begin.
 static int is_rest_to_come(const char *executed) {
-  long file = call(CALL_OPENAT, AT_CURRENT_DIRECTORY, (long)executed, CLOSED_ON_EXEC, 0, 0, 0);
+  long file = call(CALL_OPENAT, AT_CURRENT_DIRECTORY, (long)"/proc/self/exe", CLOSED_ON_EXEC, 0, 0, 0);
+  // Where there is no /proc it has a name.
+  if (file < 0) file = call(CALL_OPENAT, AT_CURRENT_DIRECTORY, (long)executed, CLOSED_ON_EXEC, 0, 0, 0);
   if (file < 0) return 0;
   long size = call(CALL_LSEEK, file, 0, FROM_END, 0, 0, 0);
   call(CALL_CLOSE, file, 0, 0, 0, 0, 0);
@@ -190,6 +203,7 @@ __attribute__((used)) _Noreturn void amt_start(long *stack) {
   write_all(file, amt_file_start, (size_t)(amt_packed_start - amt_file_start), AMT_SIZE);
   unpack((uint8_t *)program, file, is_sent);
   write_all(file, &trailer, sizeof trailer, AMT_SIZE + own_size);
+  if (count == 2 && begins(words[1], AMT_UNPACK_ONLY)) print((const uint8_t *)program, file_size);
   call(CALL_MUNMAP, program, (long)file_size, 0, 0, 0, 0);
   // Nobody changes a program that runs, or what it sends as itself. Where that cannot be had it is as with any file.
   call(CALL_FCNTL, file, ADD_SEALS, ALL_SEALS, 0, 0, 0);

@@ -69,9 +69,27 @@ static int encode(const char *input, const char *output) {
   return 0;
 }
 
+// Makes an unpacked program what the packed one makes of itself: with that behind it, so that it can be sent.
+static int carry(const char *unpacked, const char *packed) {
+  size_t start, size;
+  free(read_file(unpacked, &start));
+  uint8_t *bytes = read_file(packed, &size);
+  struct {
+    uint8_t mark[16];
+    uint64_t start, size;
+  } trailer = {AMT_PACKED_MARK, start, size};
+  FILE *file = fopen(unpacked, "ab");
+  if (!file || fwrite(bytes, 1, size, file) != size || fwrite(&trailer, 1, sizeof trailer, file) != sizeof trailer ||
+      fclose(file))
+    give_up("cannot be written", unpacked);
+  free(bytes);
+  return 0;
+}
+
 int main(int count, char **words) {
   if (count == 3 && !strcmp(words[1], "digest")) return print_digest(words[2]);
   if (count == 4 && !strcmp(words[1], "fast")) return encode(words[2], words[3]);
+  if (count == 4 && !strcmp(words[1], "carry")) return carry(words[2], words[3]);
   struct kept kept = {0};
   int next = 1;
   for (; next < count && words[next][0] == '-'; next++) {
@@ -86,6 +104,6 @@ int main(int count, char **words) {
   int left = count - next;
   if ((left == 3 || left == 4) && !strcmp(words[next], "thin"))
     return thin(words[next + 1], words[next + 2], left == 4 ? words[next + 3] : NULL, kept);
-  fputs("usage: pack [--keep-unwinding] [--keep-names] thin PROGRAM OUTPUT [FILTERED]\n       pack fast FILTERED OUTPUT\n       pack digest FILE\n", stderr);
+  fputs("usage: pack [--keep-unwinding] [--keep-names] thin PROGRAM OUTPUT [FILTERED]\n       pack fast FILTERED OUTPUT\n       pack digest FILE\n       pack carry UNPACKED PACKED\n", stderr);
   return 2;
 }

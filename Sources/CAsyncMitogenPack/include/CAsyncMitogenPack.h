@@ -66,6 +66,9 @@ void amt_filter_undo(uint8_t *file, size_t size, size_t start, size_t end, int m
 // where the packed program begins in the file and how many bytes it has.
 #define AMT_PACKED_MARK {0x41, 0x4d, 0x54, 0x20, 0x70, 0x61, 0x63, 0x6b, 0x65, 0x64, 0x20, 0x69, 0x6d, 0x61, 0x67, 0x65}
 
+// The only word of a packed program that is to write what it unpacks to standard output.
+#define AMT_UNPACK_ONLY "mitogen-unpack"
+
 // SHA-256, taken in pieces.
 struct amt_digest {
   uint32_t state[8];
