@@ -54,7 +54,8 @@ static void write_swapped(uint8_t *field, uint32_t value) {
 
 static uint32_t extend(uint32_t value) { return value & 1u << 24 ? value | 0xff000000 : value & 0x00ffffff; }
 
-// The first place from `at` on where an opcode is, or the first behind which there is no room for the longest and its address.
+// The first place from `at` on where an opcode is, or the first behind which there is no room for the longest and its
+// address.
 static size_t find_opcode(const uint8_t *file, size_t at, size_t end) {
 #ifdef __SSE2__
   // Sixteen places at once: what an instruction begins with is too often just a byte for branches to be guessed well.

@@ -1,4 +1,5 @@
-// Encodes the fast format: finds the cheapest row of sequences. Only for packing, which may take seconds.
+// Encodes the fast format: finds the cheapest row of sequences, as if each decision left the others as they are, which
+// holds but for the distance of the match before. Only for packing, which may take seconds.
 #include "CAsyncMitogenPack.h"
 
 #include <stdlib.h>
@@ -100,7 +101,9 @@ static int find(struct history *history, size_t place, struct match matches[LONG
 }
 
 // How many bytes a number takes behind the token.
-static uint32_t rest_size(size_t number) { return number < AMT_FAST_LONG ? 0 : 1 + (uint32_t)((number - AMT_FAST_LONG) / 255); }
+static uint32_t rest_size(size_t number) {
+  return number < AMT_FAST_LONG ? 0 : 1 + (uint32_t)((number - AMT_FAST_LONG) / 255);
+}
 
 static unsigned kind_of(uint32_t distance, uint32_t last) {
   return distance == last ? 0 : distance < 1 << 8 ? 1 : distance < 1 << 16 ? 2 : 3;
@@ -113,7 +116,8 @@ static void consider(struct step *steps, size_t at, uint32_t length, uint32_t di
   if (cost < steps[at + length].cost) steps[at + length] = (struct step){cost, length, distance, distance, 0};
 }
 
-// Plans from one place to another, steps[0] being what is before; each step leads from the one that it is `length` behind.
+// Plans from one place to another, steps[0] being what is before; each step leads from the one that it is `length`
+// behind.
 static void plan(struct history *history, size_t start, size_t count, struct step *steps) {
   struct match matches[LONG_MATCH];
   for (size_t at = 1; at <= count; at++) steps[at].cost = UINT32_MAX;
@@ -125,7 +129,8 @@ static void plan(struct history *history, size_t start, size_t count, struct ste
     if (cost < steps[at + 1].cost) steps[at + 1] = (struct step){cost, 1, 0, step.last, step.run + 1};
     if (step.last) {
       uint32_t length = same(here, here - step.last, 0, left);
-      for (uint32_t part = length == LONG_MATCH ? length : 2; part <= length; part++) consider(steps, at, part, step.last);
+      uint32_t shortest = length == LONG_MATCH ? length : 2;
+      for (uint32_t part = shortest; part <= length; part++) consider(steps, at, part, step.last);
     }
     int found = find(history, start + at, matches);
     uint32_t next = 3;

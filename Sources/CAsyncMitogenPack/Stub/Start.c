@@ -43,6 +43,8 @@ static int begins(const char *text, const char *beginning) {
   return 1;
 }
 
+static int same(const char *text, const char *other) { return begins(text, other) && length(text) == length(other); }
+
 _Noreturn static void fail(const char *reason, long error) {
   char line[160] = "packed program: ";
   size_t count = length(line);
@@ -130,7 +132,7 @@ static void unpack(uint8_t *program, long file, int is_sent) {
 }
 
 // Says what it would become, instead of becoming it: what stays in a cache is that.
-static void print(const uint8_t *file, size_t size) {
+_Noreturn static void print(const uint8_t *file, size_t size) {
   while (size > 0) {
     long count = call(CALL_WRITE, 1, (long)file, (long)size, 0, 0, 0);
     if (count <= 0) fail("what it unpacks cannot be written", -count);
@@ -203,7 +205,7 @@ __attribute__((used)) _Noreturn void amt_start(long *stack) {
   write_all(file, amt_file_start, (size_t)(amt_packed_start - amt_file_start), AMT_SIZE);
   unpack((uint8_t *)program, file, is_sent);
   write_all(file, &trailer, sizeof trailer, AMT_SIZE + own_size);
-  if (count == 2 && begins(words[1], AMT_UNPACK_ONLY)) print((const uint8_t *)program, file_size);
+  if (count == 2 && same(words[1], AMT_UNPACK_ONLY)) print((const uint8_t *)program, file_size);
   call(CALL_MUNMAP, program, (long)file_size, 0, 0, 0, 0);
   // Nobody changes a program that runs, or what it sends as itself. Where that cannot be had it is as with any file.
   call(CALL_FCNTL, file, ADD_SEALS, ALL_SEALS, 0, 0, 0);

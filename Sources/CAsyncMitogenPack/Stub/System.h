@@ -31,7 +31,8 @@ __asm__(".globl _start\n_start:\n xor %ebp, %ebp\n mov %rsp, %rdi\n and $-16, %r
 
 #define AMT_MACHINE 183
 enum { CALL_FCNTL = 25, CALL_FALLOCATE = 47, CALL_OPENAT = 56, CALL_CLOSE = 57, CALL_LSEEK = 62, CALL_READ = 63 };
-enum { CALL_WRITE = 64, CALL_PWRITE = 68, CALL_EXIT = 94, CALL_MUNMAP = 215, CALL_MMAP = 222, CALL_MEMFD_CREATE = 279, CALL_EXECVEAT = 281 };
+enum { CALL_WRITE = 64, CALL_PWRITE = 68, CALL_EXIT = 94, CALL_MUNMAP = 215, CALL_MMAP = 222 };
+enum { CALL_MEMFD_CREATE = 279, CALL_EXECVEAT = 281 };
 
 static inline long call(long number, long a, long b, long c, long d, long e, long f) {
   register long x8 __asm__("x8") = number;

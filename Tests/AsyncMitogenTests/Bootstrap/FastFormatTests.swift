@@ -67,41 +67,44 @@ struct FastFormatTests {
   }
 
   /// The format itself, so that a change of both sides is noticed.
-  @Test(arguments: [
-    ([0x00], ""),
-    ([0x18, 0x61, 0x62, 0x63], "abc"),
-    // Three literals and five bytes from 3 back, kind 1; then none, and no match.
-    ([0x5a, 0x61, 0x62, 0x63, 0x03, 0x00], "abcabcab"),
-    // The same with a distance of two and of three bytes.
-    ([0x99, 0x61, 0x62, 0x63, 0x03, 0x00, 0x00], "abcabcab"),
-    ([0xd9, 0x61, 0x62, 0x63, 0x03, 0x00, 0x00, 0x00], "abcabcab"),
-    // The distance of the match before, after a literal.
-    ([0x50, 0x61, 0x62, 0x02, 0x08, 0x78], "ababax"),
-    ([0x50, 0x61, 0x62, 0x02, 0x09, 0x78, 0x00], "ababaxaxa"),
-    // Seven literals and one; a length of 3 + 7 + 1.
-    ([0x38, 0x01, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68], "abcdefgh"),
-    ([0x4f, 0x7a, 0x01, 0x01, 0x00], "zzzzzzzzzzzz"),
-  ] as [([UInt8], String)])
+  @Test(
+    arguments: [
+      ([0x00], ""),
+      ([0x18, 0x61, 0x62, 0x63], "abc"),
+      // Three literals and five bytes from 3 back, kind 1; then none, and no match.
+      ([0x5a, 0x61, 0x62, 0x63, 0x03, 0x00], "abcabcab"),
+      // The same with a distance of two and of three bytes.
+      ([0x99, 0x61, 0x62, 0x63, 0x03, 0x00, 0x00], "abcabcab"),
+      ([0xd9, 0x61, 0x62, 0x63, 0x03, 0x00, 0x00, 0x00], "abcabcab"),
+      // The distance of the match before, after a literal.
+      ([0x50, 0x61, 0x62, 0x02, 0x08, 0x78], "ababax"),
+      ([0x50, 0x61, 0x62, 0x02, 0x09, 0x78, 0x00], "ababaxaxa"),
+      // Seven literals and one; a length of 3 + 7 + 1.
+      ([0x38, 0x01, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68], "abcdefgh"),
+      ([0x4f, 0x7a, 0x01, 0x01, 0x00], "zzzzzzzzzzzz"),
+    ] as [([UInt8], String)])
   func `known bytes`(input: [UInt8], text: String) {
     let expected = Array(text.utf8)
     let (result, output) = FastFormatTests.decode(input, size: expected.count)
-    #expect(result == AMT_UNPACK_DONE && output == expected, "\(text): \(result) \(String(decoding: output, as: UTF8.self))")
+    #expect(
+      result == AMT_UNPACK_DONE && output == expected, "\(text): \(result) \(String(decoding: output, as: UTF8.self))")
     #expect(FastFormatTests.decode(input + [0], size: expected.count).result == AMT_UNPACK_DAMAGED)
   }
 
-  @Test(arguments: [
-    // Nothing to copy from; farther back than there is anything; no distance at all; one of zero.
-    ([0x40, 0x01, 0x00], 10, AMT_UNPACK_DAMAGED), ([0x48, 0x61, 0x02, 0x00], 10, AMT_UNPACK_DAMAGED),
-    ([0x08, 0x61, 0x00], 10, AMT_UNPACK_DAMAGED), ([0x48, 0x61, 0x00, 0x00], 10, AMT_UNPACK_DAMAGED),
-    ([0xc8, 0x61, 0xff, 0xff, 0xff, 0x00], 10, AMT_UNPACK_DAMAGED),
-    // More literals than there is room for, and a longer match.
-    ([0x10, 0x61, 0x62], 1, AMT_UNPACK_DAMAGED), ([0x4f, 0x61, 0x01, 0xff, 0xff, 0x00], 100, AMT_UNPACK_DAMAGED),
-    ([0x38, 0xff, 0xff, 0xff, 0x00], 100, AMT_UNPACK_DAMAGED),
-    // Nothing; no literals; no rest of a number; no distance; a match, and nothing behind it.
-    ([], 0, AMT_UNPACK_CUT_OFF), ([0x18, 0x61], 10, AMT_UNPACK_CUT_OFF), ([0x38], 10, AMT_UNPACK_CUT_OFF),
-    ([0x38, 0xff], 1_000, AMT_UNPACK_CUT_OFF), ([0x88, 0x61, 0x01], 10, AMT_UNPACK_CUT_OFF),
-    ([0x4f, 0x61, 0x01], 100, AMT_UNPACK_CUT_OFF), ([0x48, 0x61, 0x01], 4, AMT_UNPACK_CUT_OFF),
-  ] as [([UInt8], Int, amt_unpack_result)])
+  @Test(
+    arguments: [
+      // Nothing to copy from; farther back than there is anything; no distance at all; one of zero.
+      ([0x40, 0x01, 0x00], 10, AMT_UNPACK_DAMAGED), ([0x48, 0x61, 0x02, 0x00], 10, AMT_UNPACK_DAMAGED),
+      ([0x08, 0x61, 0x00], 10, AMT_UNPACK_DAMAGED), ([0x48, 0x61, 0x00, 0x00], 10, AMT_UNPACK_DAMAGED),
+      ([0xc8, 0x61, 0xff, 0xff, 0xff, 0x00], 10, AMT_UNPACK_DAMAGED),
+      // More literals than there is room for, and a longer match.
+      ([0x10, 0x61, 0x62], 1, AMT_UNPACK_DAMAGED), ([0x4f, 0x61, 0x01, 0xff, 0xff, 0x00], 100, AMT_UNPACK_DAMAGED),
+      ([0x38, 0xff, 0xff, 0xff, 0x00], 100, AMT_UNPACK_DAMAGED),
+      // Nothing; no literals; no rest of a number; no distance; a match, and nothing behind it.
+      ([], 0, AMT_UNPACK_CUT_OFF), ([0x18, 0x61], 10, AMT_UNPACK_CUT_OFF), ([0x38], 10, AMT_UNPACK_CUT_OFF),
+      ([0x38, 0xff], 1_000, AMT_UNPACK_CUT_OFF), ([0x88, 0x61, 0x01], 10, AMT_UNPACK_CUT_OFF),
+      ([0x4f, 0x61, 0x01], 100, AMT_UNPACK_CUT_OFF), ([0x48, 0x61, 0x01], 4, AMT_UNPACK_CUT_OFF),
+    ] as [([UInt8], Int, amt_unpack_result)])
   func `what nobody makes is refused`(input: [UInt8], size: Int, expected: amt_unpack_result) {
     #expect(FastFormatTests.decode(input, size: size).result == expected, "\(input)")
     #expect(FastFormatTests.decode(input, size: size, by: 1).result == expected, "\(input), byte by byte")
@@ -120,7 +123,8 @@ struct FastFormatTests {
     let input = random.bytes(300) + Array(repeating: Array("some text again and again ".utf8), count: 40).flatMap { $0 }
     let packed = FastFormatTests.packed(input)
     for count in packed.indices {
-      #expect(FastFormatTests.decode(Array(packed[..<count]), size: input.count).result == AMT_UNPACK_CUT_OFF, "\(count)")
+      #expect(
+        FastFormatTests.decode(Array(packed[..<count]), size: input.count).result == AMT_UNPACK_CUT_OFF, "\(count)")
     }
   }
 

@@ -37,7 +37,8 @@ struct ELFImage: Sendable, Hashable {
     let notes = segments.filter { $0.type == 4 }.map(\.file)
     buildIdentifier = notes.lazy.compactMap { reader.note("GNU", 3, in: $0) }.first.map { Array(bytes[$0]) }
     // See CAsyncMitogenPack/Stub/Packed.ld.
-    let start = notes.lazy.compactMap { reader.note("AMT", 1, in: $0) }.first.flatMap { reader.number(at: $0.lowerBound, 8) }
+    let note = notes.lazy.compactMap { reader.note("AMT", 1, in: $0) }.first { $0.count == 8 }
+    let start = note.flatMap { reader.number(at: $0.lowerBound, 8) }
     packedStart = start.flatMap { $0 > 0 && $0 < UInt64(bytes.count) ? Int($0) : nil }
     code = segments.last { $0.type == 1 && $0.flags & 1 == 1 }.map {
       Segment(address: $0.address, fileRange: $0.file)

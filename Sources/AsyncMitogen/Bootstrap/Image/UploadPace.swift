@@ -9,7 +9,7 @@ struct UploadPace: Sendable, Hashable {
   /// Bytes per second before the other side has said that it reads.
   static let cautiousRate: UInt64 = 16_000_000
   /// Bytes per second from then on.
-  static let fullRate: UInt64 = 125_000_000
+  static let fullRate: UInt64 = 100_000_000
   /// How much may be written at once.
   static let pieceSize = 65_536
   /// How much time may be made up for by who comes late, in nanoseconds: timers count milliseconds.
