@@ -155,8 +155,8 @@ static int is_rest_to_come(const char *executed) {
   return size == amt_packed_start - amt_file_start;
 }
 
-// A shell that received the program executes it by a descriptor of its own, which nobody needs any more. Some shells let
-// it end there, and its number is that of our file by now.
+// A shell that received the program executes it by a descriptor of its own, which nobody needs any more. Some shells
+// let it end there, and its number is that of our file by now.
 static void close_executed_descriptor(const char *executed, long file) {
   static const char prefix[] = "/proc/self/fd/";
   if (!begins(executed, prefix)) return;

@@ -1,10 +1,10 @@
 /// How fast a program is handed to a network connection. Pure: the caller brings the clock.
 ///
 /// What is written faster than it is read at the other end piles up on the way, and `sshd` copies what has piled up again
-/// and again: 3 MB that it could pass on in 20 ms then take it 100. How much has been read there is not known soon enough
-/// to go by that, so the rate has a limit: a low one while the shell over there is busy with other things, and that of a
-/// link of one gigabit from when the program says that it reads. Neither is what a slow link waits for: until a word from
-/// the other side can be here, TCP has not sent more than the first of them by itself.
+/// and again: 3 MB that it could pass on in 20 ms then take it 100. How much has been read there cannot be known in time,
+/// because TCP holds small answers back, so the rate has a limit: a low one while the shell over there is busy with other
+/// things, and nearly that of a link of one gigabit from when the program says that it reads. Neither is what a slow link
+/// waits for: until a word from the other side can be here, TCP by itself has not sent more than the low one lets it.
 struct UploadPace: Sendable, Hashable {
   /// Bytes per second before the other side has said that it reads.
   static let cautiousRate: UInt64 = 16_000_000
