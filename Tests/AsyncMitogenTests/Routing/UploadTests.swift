@@ -56,7 +56,8 @@ private struct Upload {
   init(seed: UInt64) {
     simulation = Simulation(seed: seed)
     loop = simulation.makeLoop()
-    let router = Router(loop: loop, broker: nil, contextID: .master, parentIDs: [], configuration: RouterConfiguration())
+    let router = Router(
+      loop: loop, broker: nil, contextID: .master, parentIDs: [], configuration: RouterConfiguration())
     let (ours, theirs) = SimulatedTransport.pair(loop, loop, capacity: 8_000_000)
     theirs.recorded = []
     other = theirs
