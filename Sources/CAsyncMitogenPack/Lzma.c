@@ -28,15 +28,29 @@ _Static_assert(LITERALS + (768 << 4) == AMT_LZMA_PROBABILITIES, "the array has r
 // The range coder. At the input's end it reads zeros and remembers that.
 struct reader {
   const uint8_t *next, *end;
+  struct amt_source *source;
   uint32_t range, code;
   int is_cut_off;
 };
+
+// Waits for what is on its way; returns where the input ends now. It is not given the reader, which stays in registers.
+static __attribute__((noinline)) const uint8_t *more(struct amt_source *source) {
+  if (source->more) source->more(source);
+  return source->end;
+}
+
+// Whether there is another byte.
+INLINE int has_next(struct reader *reader) {
+  if (reader->next < reader->end) return 1;
+  reader->end = more(reader->source);
+  return reader->next < reader->end;
+}
 
 INLINE void normalize(struct reader *reader) {
   if (reader->range >= 1u << 24) return;
   reader->range <<= 8;
   reader->code <<= 8;
-  if (reader->next < reader->end) {
+  if (has_next(reader)) {
     reader->code |= *reader->next++;
   } else {
     reader->is_cut_off = 1;
@@ -121,21 +135,24 @@ INLINE unsigned read_mismatch(struct reader *reader, uint16_t *table, unsigned e
   return node & 0xff;
 }
 
-enum amt_lzma_result amt_lzma_decode(
-  const uint8_t *input, size_t input_size, uint8_t *output, size_t output_size,
-  uint16_t probabilities[AMT_LZMA_PROBABILITIES]
+enum amt_unpack_result amt_lzma_decode(
+  struct amt_source *source, uint8_t *output, size_t output_size, uint16_t probabilities[AMT_LZMA_PROBABILITIES]
 ) {
   // Five bytes begin the range coder; the first is always 0.
-  if (input_size < HEADER_SIZE + 5) return AMT_LZMA_CUT_OFF;
+  while (source->end - source->next < HEADER_SIZE + 5) {
+    if (!source->more || !source->more(source)) return AMT_UNPACK_CUT_OFF;
+  }
+  const uint8_t *input = source->next;
   unsigned properties = input[0], context_bits = properties % 9, place_bits = properties / 9 % 5;
   unsigned position_mask = (1u << properties / 45) - 1;
-  if (properties >= 9 * 5 * 5 || context_bits + place_bits > 4 || input[HEADER_SIZE]) return AMT_LZMA_UNKNOWN;
+  if (properties >= 9 * 5 * 5 || context_bits + place_bits > 4 || input[HEADER_SIZE]) return AMT_UNPACK_UNKNOWN;
   uint64_t size = 0;
   for (int index = 12; index >= 5; index--) size = size << 8 | input[index];
   // xz does not tell the size, and puts a mark at the end.
-  if (size != UINT64_MAX && size != output_size) return AMT_LZMA_DAMAGED;
+  if (size != UINT64_MAX && size != output_size) return AMT_UNPACK_DAMAGED;
 
-  struct reader reader = {.next = input + HEADER_SIZE + 5, .end = input + input_size, .range = 0xffffffff};
+  struct reader reader = {
+      .next = input + HEADER_SIZE + 5, .end = source->end, .source = source, .range = 0xffffffff};
   for (int index = 1; index < 5; index++) reader.code = reader.code << 8 | input[HEADER_SIZE + index];
   for (size_t index = 0; index < AMT_LZMA_PROBABILITIES; index++) probabilities[index] = 1024;
   size_t at = 0;
@@ -146,7 +163,7 @@ enum amt_lzma_result amt_lzma_decode(
   while (!reader.is_cut_off) {
     unsigned position = (unsigned)at & position_mask;
     if (!read_bit(&reader, probabilities + IS_MATCH + state * POSITIONS + position)) {
-      if (at == output_size) return reader.is_cut_off ? AMT_LZMA_CUT_OFF : AMT_LZMA_DAMAGED;
+      if (at == output_size) return reader.is_cut_off ? AMT_UNPACK_CUT_OFF : AMT_UNPACK_DAMAGED;
       unsigned before = at ? output[at - 1] : 0;
       unsigned context = (((unsigned)at & place_mask) << context_bits) + (before >> (8 - context_bits));
       uint16_t *table = probabilities + LITERALS + 768 * context;
@@ -166,8 +183,8 @@ enum amt_lzma_result amt_lzma_decode(
       uint32_t distance = read_distance(&reader, probabilities, length);
       if (distance == UINT32_MAX) {
         normalize(&reader);
-        if (reader.is_cut_off) return AMT_LZMA_CUT_OFF;
-        return at == output_size && reader.code == 0 && reader.next == reader.end ? AMT_LZMA_DONE : AMT_LZMA_DAMAGED;
+        if (reader.is_cut_off) return AMT_UNPACK_CUT_OFF;
+        return at == output_size && reader.code == 0 && !has_next(&reader) ? AMT_UNPACK_DONE : AMT_UNPACK_DAMAGED;
       }
       for (int index = 3; index > 0; index--) distances[index] = distances[index - 1];
       distances[0] = distance;
@@ -194,12 +211,12 @@ enum amt_lzma_result amt_lzma_decode(
       }
     }
     if (distances[0] >= at || length > output_size - at) {
-      return reader.is_cut_off ? AMT_LZMA_CUT_OFF : AMT_LZMA_DAMAGED;
+      return reader.is_cut_off ? AMT_UNPACK_CUT_OFF : AMT_UNPACK_DAMAGED;
     }
     // One by one: a match may overlap what it makes.
     const uint8_t *source = output + at - distances[0] - 1;
     for (unsigned index = 0; index < length; index++) output[at + index] = source[index];
     at += length;
   }
-  return AMT_LZMA_CUT_OFF;
+  return AMT_UNPACK_CUT_OFF;
 }

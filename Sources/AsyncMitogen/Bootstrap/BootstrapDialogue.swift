@@ -21,12 +21,16 @@ struct BootstrapDialogue: Sendable {
   static let ready = "MITO002"
   /// Begins the line in which one of ours says which image it runs.
   static let image = "MITOSWIFT "
+  /// The line in which a program that unpacks itself says that it reads the rest of itself.
+  static let reads = "MITOREADS"
   /// How many lines are kept.
   private static let historyLimit = 100
   /// How long a line may be; more of it is not kept.
   private static let lineLimit = 4_096
 
   private(set) var lines: [String] = []
+  /// Whether it has said that it reads the rest of itself.
+  private(set) var isReading = false
   private var partial: [UInt8] = []
   private var report = BootstrapReport()
 
@@ -48,6 +52,8 @@ struct BootstrapDialogue: Sendable {
       if raw.holds(BootstrapDialogue.ready) { return (.ready(report), Array(bytes[start...])) }
       if line.hasPrefix(BootstrapDialogue.image) {
         report.image = ImageIdentity(String(line.dropFirst(BootstrapDialogue.image.count)))
+      } else if line == BootstrapDialogue.reads {
+        isReading = true
       } else {
         lines.append(line)
         if lines.count > BootstrapDialogue.historyLimit { lines.removeFirst() }

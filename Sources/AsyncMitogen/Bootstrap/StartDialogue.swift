@@ -11,6 +11,8 @@ enum StartDialogue: Sendable {
     case sendImage(TargetFacts)
     /// Send the child's greeting.
     case sendGreeting
+    /// The image that is being sent is read as it comes.
+    case imageIsRead
     /// Frames begin.
     case ready(BootstrapReport)
     /// It will not come up.
@@ -35,6 +37,7 @@ enum StartDialogue: Sendable {
         switch action {
         case .sendImage(let facts): .sendImage(facts)
         case .sendGreeting: .sendGreeting
+        case .imageIsRead: .imageIsRead
         case .ready(let report): .ready(report)
         case .failed(let failure): .failed(.firstStage(failure, lines: dialogue.lines))
         }

@@ -6,6 +6,8 @@
 struct OutgoingQueue: Sendable {
   /// A payload from this size on is a piece of its own.
   static let largePayload = 16_384
+  /// How many pieces one system call is offered.
+  static let pieceLimit = 16
   /// A piece of small messages is not added to beyond this.
   private static let fullPiece = 65_536
 
@@ -71,7 +73,7 @@ struct OutgoingQueue: Sendable {
   }
 
   /// Offers the first pieces, at most `limit`, to `body`, which returns how many bytes it has taken.
-  mutating func withPieces(limit: Int = 16, _ body: (ArraySlice<[UInt8]>, _ offset: Int) -> Int) -> Int {
+  mutating func withPieces(limit: Int = pieceLimit, _ body: (ArraySlice<[UInt8]>, _ offset: Int) -> Int) -> Int {
     guard !isEmpty else { return 0 }
     let taken = body(pieces[head..<min(pieces.count, head + limit)], offset)
     if taken > 0 { remove(taken) }

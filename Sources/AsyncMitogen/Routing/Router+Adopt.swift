@@ -68,6 +68,7 @@ extension Router {
     switch action {
     case .sendGreeting: streams[link]?.enter { $0.send(raw: start.greeting) }
     case .sendImage(let facts): sendImage(for: facts, link, start)
+    case .imageIsRead: streams[link]?.enter { $0.imageIsRead() }
     case .ready(let report):
       childIsUp(link, report)
       if report.image != nil, let child = children[link] {
@@ -111,7 +112,9 @@ extension Router {
     Task.detached { [weak self] in
       let result: Result<ImagePayload, any Error>
       do {
-        result = .success(try await image.prepared(for: facts.platform).payload(for: facts, isNear: stage.isNear))
+        let prepared = try await image.prepared(for: facts.platform)
+        result = .success(
+          try await prepared.payload(for: facts, isNear: stage.isNear, isKept: stage.cache != .none))
       } catch {
         result = .failure(error)
       }
@@ -120,7 +123,7 @@ extension Router {
           switch result {
           case .success(let payload):
             router.streams[link]?.enter { stream in
-              stream.send(image: payload)
+              stream.send(image: payload, isNear: stage.isNear)
               stream.send(raw: start.greeting)
             }
           case .failure(let error): router.abandon(link, ConnectionError.failed(name, "\(error)"))

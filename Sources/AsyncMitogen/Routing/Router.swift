@@ -121,6 +121,10 @@ internal import Synchronization
   /// This context. Mitogen's `myself()`.
   public nonisolated var myself: Context { Context(router: self, id: contextID, name: "self") }
 
+  /// Where functions and methods that are called run: a task that prefers it runs beside them, on the broker's threads, and
+  /// does not wait for what keeps the program's other threads busy.
+  public nonisolated var taskExecutor: any TaskExecutor { loop.tasks }
+
   /// The parents of this context, nearest first; empty in a master.
   public nonisolated var parentIDs: [ContextID] { parents.withLock { $0 } }
 

@@ -34,6 +34,9 @@ internal import Synchronization
   private var dialogueActs: (@Sendable (StartDialogue.Action) -> Void)?
   /// Where an image that is being sent begins and ends among the bytes of the stream.
   private var upload: (start: UInt64, end: UInt64)?
+  /// How fast that may be written, if not as fast as the system takes it.
+  private var pace: UploadPace?
+  private var paceTimer: TimerIdentifier?
 
   /// How often one wake-up may read before others get their turn.
   private static let readsPerWakeup = 8
@@ -105,12 +108,48 @@ internal import Synchronization
   }
 
   /// Queues a program; the router is told how much of it is on its way.
-  func send(image payload: ImagePayload) {
+  ///
+  /// - Parameter isNear: Whether the other side is on this machine: what it has not read stays where it is.
+  func send(image payload: ImagePayload, isNear: Bool) {
     guard !isClosed else { return }
+    if payload.tellsOfReading, !isNear { pace = UploadPace() }
     let start = writtenBytes + UInt64(outgoing.count)
     upload = (start, start + UInt64(payload.announcement.count + payload.bytes.count))
     send(raw: payload.announcement)
-    send(raw: payload.bytes)
+    guard pace != nil else { return send(raw: payload.bytes) }
+    var rest = payload.bytes[...]
+    while !rest.isEmpty {
+      send(raw: Array(rest.prefix(UploadPace.pieceSize)))
+      rest = rest.dropFirst(UploadPace.pieceSize)
+    }
+  }
+
+  /// What is sent is read from now on.
+  func imageIsRead() {
+    pace?.readingHasBegun(at: loop.now)
+    if let paceTimer { loop.cancel(paceTimer) }
+    paceTimer = nil
+    flush()
+  }
+
+  /// Whether nothing may be written now; it will be when the time has come.
+  private func isTooEarly() -> Bool {
+    guard let delay = pace?.delay(at: loop.now) else { return false }
+    if paceTimer == nil {
+      paceTimer = loop.schedule(after: delay) { [weak self] in
+        self?.enter { stream in
+          stream.paceTimer = nil
+          stream.flush()
+        }
+      }
+    }
+    return true
+  }
+
+  private func takeNote(of count: Int) {
+    writtenBytes += UInt64(count)
+    pace?.wrote(count, at: loop.now)
+    if let upload, writtenBytes >= upload.end { pace = nil }
   }
 
   private func reportUpload() {
@@ -139,8 +178,9 @@ internal import Synchronization
     isFlushScheduled = false
     guard !isClosed else { return }
     while !outgoing.isEmpty {
+      if isTooEarly() { break }
       switch writeOnce() {
-      case .bytes(let count): writtenBytes += UInt64(count)
+      case .bytes(let count): takeNote(of: count)
       case .wouldBlock:
         setBlocked(true)
         return reportPending()
@@ -165,7 +205,7 @@ internal import Synchronization
       }
       return result
     }
-    _ = outgoing.withPieces { pieces, offset in
+    _ = outgoing.withPieces(limit: pace == nil ? OutgoingQueue.pieceLimit : 1) { pieces, offset in
       result = transport.write(pieces, offset: offset)
       if case .bytes(let count) = result { return count }
       return 0
@@ -282,7 +322,7 @@ internal import Synchronization
     for action in actions {
       let acts = dialogueActs
       switch action {
-      case .sendImage, .sendGreeting: break
+      case .sendImage, .sendGreeting, .imageIsRead: break
       case .ready:
         dialogue = nil
         dialogueActs = nil
@@ -302,6 +342,7 @@ internal import Synchronization
   func close(_ reason: StreamEnd) {
     guard !isClosed else { return }
     isClosed = true
+    if let paceTimer { loop.cancel(paceTimer) }
     transport.close()
     outgoing.removeAll()
     if let acts = dialogueActs {

@@ -56,8 +56,15 @@ actor JobService: Service {
     let id = JobID.random()
     try table.start(id)
     // A task of the service's, not of the call's: it does not matter what becomes of the caller.
-    tasks[id] = Task { await perform(request, id) }
+    tasks[id] = launch { await $0.perform(request, id) }
     return id
+  }
+
+  /// Begins a task of the service's, where its methods run.
+  private nonisolated func launch(
+    _ work: @escaping @Sendable (isolated JobService) async -> Void
+  ) -> Task<Void, Never> {
+    Task(executorPreference: router.taskExecutor) { await work(self) }
   }
 
   private func perform(_ request: Request, _ id: JobID) async {
@@ -75,7 +82,7 @@ actor JobService: Service {
     }
     if let context {
       // In a task that is not cancelled: this has to be done in any case.
-      await Task { try? await context.shutdown() }.value
+      await Task(executorPreference: router.taskExecutor) { try? await context.shutdown() }.value
     }
     tasks[id] = nil
   }
@@ -101,7 +108,11 @@ actor JobService: Service {
     guard !isEnding else { throw JobError(.closing) }
     let notice = try notice(of: id)
     try listeners.add(listener, of: context, to: id)
-    if watch == nil { watch = Task { [weak self, router] in await JobService.watch(router) { self } } }
+    if watch == nil {
+      watch = Task(executorPreference: router.taskExecutor) { [weak self, router] in
+        await JobService.watch(router) { self }
+      }
+    }
     if listeners.tell(notice, of: id, listener) { deliver(to: listener, of: id) }
   }
 
@@ -125,18 +136,18 @@ actor JobService: Service {
   private func deliver(to listener: Sender<JobNotice>, of id: JobID) {
     lastDelivery += 1
     let number = lastDelivery
-    deliveries[number] = Task {
-      defer { deliveries[number] = nil }
+    deliveries[number] = launch { service in
+      defer { service.deliveries[number] = nil }
       do {
-        while let notice = listeners.next(listener, of: id) {
+        while let notice = service.listeners.next(listener, of: id) {
           try await listener.send(notice)
           guard notice.state != .running else { continue }
           // Nothing comes after the end.
           listener.close()
-          listeners.remove(listener, from: id)
+          service.listeners.remove(listener, from: id)
         }
       } catch {
-        listeners.remove(listener, from: id)
+        service.listeners.remove(listener, from: id)
       }
     }
   }

@@ -8,8 +8,9 @@
 #if defined(__x86_64__)
 
 #define AMT_MACHINE 62
-enum { CALL_WRITE = 1, CALL_CLOSE = 3, CALL_MMAP = 9, CALL_MUNMAP = 11, CALL_PWRITE = 18, CALL_FCNTL = 72 };
-enum { CALL_EXIT = 231, CALL_FALLOCATE = 285, CALL_MEMFD_CREATE = 319, CALL_EXECVEAT = 322 };
+enum { CALL_READ = 0, CALL_WRITE = 1, CALL_CLOSE = 3, CALL_LSEEK = 8, CALL_MMAP = 9, CALL_MUNMAP = 11 };
+enum { CALL_PWRITE = 18, CALL_FCNTL = 72, CALL_EXIT = 231, CALL_OPENAT = 257, CALL_FALLOCATE = 285 };
+enum { CALL_MEMFD_CREATE = 319, CALL_EXECVEAT = 322 };
 
 static inline long call(long number, long a, long b, long c, long d, long e, long f) {
   register long fourth __asm__("r10") = d;
@@ -29,8 +30,9 @@ __asm__(".globl _start\n_start:\n xor %ebp, %ebp\n mov %rsp, %rdi\n and $-16, %r
 #elif defined(__aarch64__)
 
 #define AMT_MACHINE 183
-enum { CALL_FCNTL = 25, CALL_FALLOCATE = 47, CALL_CLOSE = 57, CALL_WRITE = 64, CALL_PWRITE = 68, CALL_EXIT = 94 };
-enum { CALL_MUNMAP = 215, CALL_MMAP = 222, CALL_MEMFD_CREATE = 279, CALL_EXECVEAT = 281 };
+enum { CALL_FCNTL = 25, CALL_FALLOCATE = 47, CALL_OPENAT = 56, CALL_CLOSE = 57, CALL_LSEEK = 62, CALL_READ = 63 };
+enum { CALL_WRITE = 64, CALL_PWRITE = 68, CALL_EXIT = 94, CALL_MUNMAP = 215, CALL_MMAP = 222 };
+enum { CALL_MEMFD_CREATE = 279, CALL_EXECVEAT = 281 };
 
 static inline long call(long number, long a, long b, long c, long d, long e, long f) {
   register long x8 __asm__("x8") = number;
@@ -55,7 +57,10 @@ enum {
   BAD_ARGUMENT = 22,  // EINVAL
   BAD_ADDRESS = 14,  // EFAULT
   READABLE_AND_WRITABLE = 3,  // PROT_READ | PROT_WRITE
-  SHARED_AND_PRESENT = 0x8001,  // MAP_SHARED | MAP_POPULATE
+  SHARED = 1,  // MAP_SHARED
+  AT_CURRENT_DIRECTORY = -100,  // AT_FDCWD
+  CLOSED_ON_EXEC = 0x80000,  // O_RDONLY | O_CLOEXEC
+  FROM_END = 2,  // SEEK_END
   CLOSED_ON_EXEC_AND_SEALABLE = 3,  // MFD_CLOEXEC | MFD_ALLOW_SEALING
   EXECUTABLE = 0x10,  // MFD_EXEC
   ADD_SEALS = 1033,  // F_ADD_SEALS

@@ -36,5 +36,7 @@ void program_strip(struct program *program);
 size_t program_drop_unwinding(struct program *program);
 // Forgets the names of Unicode's characters. Returns how many bytes they took.
 size_t program_drop_names(struct program *program);
+// Makes traps of the vectors and rarer numbers of Swift that the program does not use. Returns how many bytes they took.
+size_t program_drop_numbers(struct program *program);
 
 #endif

@@ -26,6 +26,15 @@ struct FirstStageDialogueTests {
     #expect(rest == Array("\u{1}\u{2}frames\n".utf8))
   }
 
+  @Test(arguments: [1, 4, 1_000])
+  func `a program that takes the rest of itself says so once, after the facts`(size: Int) {
+    let facts = TargetFacts(system: "Linux", machine: "x86_64")
+    let text = "MITOREADS\n" + FirstStageDialogueTests.hello + "MITOREADS \n\nMITOREADS\nMITOREADS\nMITO002\nx"
+    let (actions, rest) = feed(text, by: size)
+    #expect(actions == [.sendImage(facts), .imageIsRead, .ready(BootstrapReport(image: nil))])
+    #expect(rest == Array("x".utf8))
+  }
+
   @Test func `who has the image gets the greeting only`() {
     let (actions, _) = feed("\nMITOabc facts cached gzip sha256  uname Linux aarch64\r\n", by: 5)
     #expect(actions == [.sendGreeting(TargetFacts(system: "Linux", machine: "aarch64", isCached: true))])

@@ -46,17 +46,21 @@ enum PackedProgram {
     }
     """
 
-  /// That program, packed.
-  static let example: [UInt8]? = {
-    guard let place = try? Scratch() else { return nil }
+  /// That program, packed by each method.
+  static let examples: [String: [UInt8]] = {
+    guard let place = try? Scratch() else { return [:] }
     let root = ShellCommand.quoted(place.root)
     let pack = ShellCommand.quoted(Place.package + "/Docs/pack")
     try? place.write(Array(source.utf8), "example.c")
     let command = try? ShellCommand(
-      "cd \(root) && clang -static -O1 -Wl,--build-id -o example example.c && \(pack) example packed")
+      "cd \(root) && clang -static -O1 -Wl,--build-id -o example example.c && \(pack) example lzma unpacked-lzma"
+        + " && PACK_METHOD=fast \(pack) example fast unpacked-fast")
     if command?.status != 0 { print(command?.output ?? "") }
-    return try? place.read("packed")
+    let names = methods + methods.map { "unpacked-" + $0 }
+    return Dictionary(uniqueKeysWithValues: names.compactMap { name in (try? place.read(name)).map { (name, $0) } })
   }()
+
+  static let methods = ["lzma", "fast"]
 
   /// A program that forbids itself a system call, by name, and becomes another.
   static func denier(in place: Scratch) throws -> String {

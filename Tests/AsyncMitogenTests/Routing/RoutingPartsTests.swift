@@ -156,7 +156,10 @@ extension OutgoingQueueTests {
   private func write(_ limit: Int, of queue: inout OutgoingQueue) -> [UInt8] {
     var written: [UInt8] = []
     _ = queue.withPieces { pieces, offset in
-      written = Array(pieces.joined().dropFirst(offset).prefix(limit))
+      for (index, piece) in pieces.enumerated() {
+        let rest = index == 0 ? piece[offset...] : piece[...]
+        written += rest.prefix(limit - written.count)
+      }
       return written.count
     }
     return written
@@ -164,7 +167,7 @@ extension OutgoingQueueTests {
 
   @Test func `what is in bulk lets others go first, and keeps its order`() throws {
     var generator = SplitMix64(state: 5)
-    for _ in 0..<200 {
+    for _ in 0..<100 {
       var queue = OutgoingQueue()
       var decoder = FrameDecoder(limit: 1 << 20)
       var (sent, received): ([Bool: [Int]], [Bool: [Int]]) = ([:], [:])
@@ -177,12 +180,12 @@ extension OutgoingQueueTests {
           var message = Message(
             handle: Handle(rawValue: UInt32(number)),
             payload: [UInt8](
-              repeating: isBulk ? 1 : 0, count: isBulk ? Int.random(in: 1...70_000, using: &generator) : 9))
+              repeating: isBulk ? 1 : 0, count: isBulk ? Int.random(in: 1...20_000, using: &generator) : 9))
           message.isBulk = isBulk
           queue.append(message)
           sent[isBulk, default: []].append(number)
         } else {
-          written += write(Int.random(in: 1...90_000, using: &generator), of: &queue)
+          written += write(Int.random(in: 1...40_000, using: &generator), of: &queue)
         }
       }
       var isLast = false

@@ -8,6 +8,8 @@ struct ELFImage: Sendable, Hashable {
   /// The shared libraries that it names.
   let neededLibraries: [String]
   let buildIdentifier: [UInt8]?
+  /// If it unpacks itself, where in the file that begins which is unpacked: the part before it runs without the rest.
+  let packedStart: Int?
   /// Where the executable segment is to be loaded, and where it is in the file.
   let code: Segment?
 
@@ -32,7 +34,12 @@ struct ELFImage: Sendable, Hashable {
       number: UInt16(truncatingIfNeeded: machine), is64Bit: reader.isWide, isLittleEndian: reader.isLittle)
     interpreter = segments.first { $0.type == 3 }.flatMap { reader.text(in: $0.file, limit: 4_096) }
     neededLibraries = reader.neededLibraries(segments)
-    buildIdentifier = segments.lazy.filter { $0.type == 4 }.compactMap { reader.buildIdentifier(in: $0.file) }.first
+    let notes = segments.filter { $0.type == 4 }.map(\.file)
+    buildIdentifier = notes.lazy.compactMap { reader.note("GNU", 3, in: $0) }.first.map { Array(bytes[$0]) }
+    // See CAsyncMitogenPack/Stub/Packed.ld.
+    let note = notes.lazy.compactMap { reader.note("AMT", 1, in: $0) }.first { $0.count == 8 }
+    let start = note.flatMap { reader.number(at: $0.lowerBound, 8) }
+    packedStart = start.flatMap { $0 > 0 && $0 < UInt64(bytes.count) ? Int($0) : nil }
     code = segments.last { $0.type == 1 && $0.flags & 1 == 1 }.map {
       Segment(address: $0.address, fileRange: $0.file)
     }
@@ -116,8 +123,8 @@ private struct Reader {
     return nil
   }
 
-  /// The linker's identifier among the notes of a segment.
-  func buildIdentifier(in notes: Range<Int>) -> [UInt8]? {
+  /// Where the content of a note is, among the notes of a segment.
+  func note(_ name: String, _ wanted: UInt64, in notes: Range<Int>) -> Range<Int>? {
     var next = notes.lowerBound
     while next + 12 <= notes.upperBound {
       guard let nameSize = number(at: next, 4), let size = number(at: next + 4, 4), let type = number(at: next + 8, 4),
@@ -125,8 +132,8 @@ private struct Reader {
       else { return nil }
       let start = next + 12 + (Int(nameSize) + 3) & ~3
       guard start + Int(size) <= notes.upperBound else { return nil }
-      if type == 3, bytes[(next + 12)...].starts(with: [0x47, 0x4e, 0x55, 0]), nameSize == 4 {
-        return Array(bytes[start..<start + Int(size)])
+      if type == wanted, bytes[(next + 12)...].starts(with: name.utf8), nameSize == UInt64(name.utf8.count + 1) {
+        return start..<start + Int(size)
       }
       next = start + (Int(size) + 3) & ~3
     }

@@ -7,6 +7,17 @@ final class PreparedImage: Sendable {
   /// Stays the same file when its path is given to another, or to none.
   private let file: FileDescriptor
   private let path: String
+  /// If it unpacks itself, or did: the packed program.
+  private let packed: Packed?
+
+  private struct Packed: Sendable {
+    /// Where it is in the file.
+    let range: Range<Int>
+    /// How many bytes unpack the others, which may come later; and the digest of the former.
+    let beginning: Int
+    let digest: String
+  }
+
   private let compression = Mutex<Task<[UInt8]?, any Error>?>(nil)
 
   /// Reads a file. It takes some ten milliseconds for a small program, so not on a thread that serves messages.
@@ -17,6 +28,7 @@ final class PreparedImage: Sendable {
     self.path = path
     let bytes = try PreparedImage.read(file, path)
     guard let elf = ELFImage(bytes) else { throw .notAProgram(path: path) }
+    packed = PreparedImage.findPacked(in: bytes, elf)
     let identity = path == ImageStore.ownPath ? ImageIdentity.own : ImageIdentity(elf, bytes)
     details = ProgramImage.Details(
       digest: SHA256.hexadecimal(of: bytes), size: bytes.count, identity: identity.text, isStatic: elf.isStatic,
@@ -28,15 +40,43 @@ final class PreparedImage: Sendable {
   /// Compressed ones are kept for the next child. An unoptimised build takes longer to compress than most networks take
   /// to carry the file, so there is no compression in it.
   ///
-  /// - Parameter isNear: Whether the link is as fast as memory, so that to unpack would take longer.
-  func payload(for facts: TargetFacts, isNear: Bool) async throws(ProgramImageError) -> ImagePayload {
+  /// - Parameters:
+  ///   - isNear: Whether the link is as fast as memory, so that to unpack would take longer.
+  ///   - isKept: Whether it is to stay over there as a file.
+  func payload(
+    for facts: TargetFacts, isNear: Bool, isKept: Bool
+  ) async throws(ProgramImageError) -> ImagePayload {
     try details.check(against: facts)
+    if let packed, let payload = try await payload(packed, isKept: isKept) { return payload }
     #if DEBUG
       let compressed = false
     #else
       let compressed = facts.hasGzip && !isNear
     #endif
     return try await payload(compressed: compressed)
+  }
+
+  /// The bytes of a packed program; nil if they are to stay as they are in this file.
+  private func payload(_ packed: Packed, isKept: Bool) async throws(ProgramImageError) -> ImagePayload? {
+    // What the file is when it has unpacked itself is not known here.
+    if isKept, packed.range.count == details.size { return nil }
+    let task = Task.detached { [file, path] in try PreparedImage.read(file, path, packed.range) }
+    let bytes: [UInt8]
+    do {
+      bytes = try await task.value
+    } catch {
+      throw error as? ProgramImageError ?? .unreadable(path: path, errorNumber: ECANCELED)
+    }
+    if isKept { return ImagePayload(details: details, packed: bytes) }
+    return ImagePayload(unpacking: bytes, beginning: packed.beginning, digest: packed.digest)
+  }
+
+  private static func findPacked(in bytes: [UInt8], _ elf: ELFImage) -> Packed? {
+    let trailer = PackedTrailer(lastBytes: Array(bytes.suffix(PackedTrailer.size)), fileSize: bytes.count)
+    let range = trailer?.range ?? bytes.indices
+    guard let start = trailer == nil ? elf.packedStart : ELFImage(Array(bytes[range]))?.packedStart else { return nil }
+    let digest = SHA256.hexadecimal(of: Array(bytes[range].prefix(start)))
+    return Packed(range: range, beginning: start, digest: digest)
   }
 
   /// - Parameter compressed: What cannot be compressed is sent as it is all the same.
@@ -81,14 +121,12 @@ final class PreparedImage: Sendable {
     return GzipCompressor.compress(sample).count < sample.count / 16 * 15
   }
 
-  /// The bytes that are sent: the whole file, or the packed program that it came from.
+  /// The whole file.
   private static func read(_ file: FileDescriptor, _ path: String) throws(ProgramImageError) -> [UInt8] {
     var status = stat()
     guard unsafe fstat(file.number, &status) == 0 else { throw .unreadable(path: path, errorNumber: errno) }
     guard status.st_mode & S_IFMT == S_IFREG else { throw .notAProgram(path: path) }
-    let whole = 0..<Int(status.st_size)
-    let last = try read(file, path, whole.suffix(PackedTrailer.size))
-    return try read(file, path, PackedTrailer(lastBytes: last, fileSize: whole.count)?.range ?? whole)
+    return try read(file, path, 0..<Int(status.st_size))
   }
 
   private static func read(
@@ -115,6 +153,8 @@ final class PreparedImage: Sendable {
 struct ImagePayload: Sendable, Hashable {
   let announcement: [UInt8]
   let bytes: [UInt8]
+  /// Whether the other side says when it begins to read most of them.
+  let tellsOfReading: Bool
 
   init(details: ProgramImage.Details, bytes: [UInt8], isCompressed: Bool) {
     self.init(digest: details.digest, size: details.size, bytes: bytes, isCompressed: isCompressed)
@@ -126,6 +166,32 @@ struct ImagePayload: Sendable, Hashable {
     let command = isCompressed ? "gzip -dc" : "cat"
     announcement = Array("\(digest) \(bytes.count) \(size / 65_536) \(command)\n".utf8)
     self.bytes = bytes
+    tellsOfReading = false
+  }
+
+  /// A packed program that becomes a file which stays: it is unpacked by itself, and what comes of that has the digest.
+  init(details: ProgramImage.Details, packed bytes: [UInt8]) {
+    // It is put beside the file, in a directory that may be gone again. There is no pattern in it: the shell would look for
+    // files. See FirstStageScript.
+    let steps = [
+      #"y="$b/.mitogen.$K";mkdir -m 700 "$y" 2>/dev/null;"#, #"cat >"$y/y"&&chmod 700 "$y/y"&&"$y/y" mitogen-unpack;"#,
+      #"r=$?;rm -f "$y/y";rmdir "$y" 2>/dev/null;test $r = 0"#,
+    ]
+    announcement = Array("\(details.digest) \(bytes.count) \(details.size / 65_536) eval \(steps.joined())\n".utf8)
+    self.bytes = bytes
+    tellsOfReading = false
+  }
+
+  /// A program that unpacks itself. Only its beginning is announced, which takes what follows as it comes, checks it, and
+  /// becomes it: no time passes between the last byte and that, and there is no file.
+  ///
+  /// - Parameters:
+  ///   - size: How many bytes begin it.
+  ///   - digest: Theirs; what follows has one in them.
+  init(unpacking bytes: [UInt8], beginning size: Int, digest: String) {
+    announcement = Array("\(digest) \(size) 0 cat\n".utf8)
+    self.bytes = bytes
+    tellsOfReading = true
   }
 
   /// A piece of it, for a stream's queue: the announcement, then the image; nil behind the end.

@@ -11,6 +11,8 @@ struct FirstStageDialogue: Sendable {
     case sendImage(TargetFacts)
     /// It runs the cached image: send the greeting.
     case sendGreeting(TargetFacts)
+    /// The image that is being sent is read as it comes.
+    case imageIsRead
     /// Frames begin.
     case ready(BootstrapReport)
     /// It will not come up; the process ends by itself.
@@ -58,7 +60,9 @@ struct FirstStageDialogue: Sendable {
       remaining = rest
     }
     guard phase == .starting, !remaining.isEmpty else { return (actions, phase == .over ? remaining : []) }
+    let wasReading = bootstrap.isReading
     let (outcome, rest) = bootstrap.receive(remaining)
+    if bootstrap.isReading, !wasReading { actions.append(.imageIsRead) }
     switch outcome {
     case .more:
       if let failure = firstFailure(in: bootstrap.lines) { fail(failure, &actions) }
