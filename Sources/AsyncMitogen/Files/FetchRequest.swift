@@ -6,7 +6,7 @@ struct FetchRequest: Codable, Sendable {
   var sender: Sender<Message>
   /// Asks for a ``FetchReply`` in place of Mitogen's dictionary, and says from where on the content is wanted.
   var offset: Int?
-  /// The SHA-256 of what is there already, before the offset. If it is not that of the file, all of it is sent.
+  /// The BLAKE3 of what is there already, before the offset. If it is not that of the file, all of it is sent.
   var prefix: Blob?
 
   /// The prefix is a digest.
@@ -30,6 +30,6 @@ struct FetchReply: Codable, Sendable {
 struct FetchEnd: Codable, Sendable {
   /// The size of the whole file.
   var size: Int
-  /// The SHA-256 of the whole file.
+  /// The BLAKE3 of the whole file.
   var digest: Blob
 }

@@ -15,12 +15,12 @@ extension FileService {
   public static func fetch(
     _ path: String, from context: Context, timeout: Duration? = nil
   ) async throws -> FileTransfer {
-    try await fetch(path, from: context, offset: 0, digest: SHA256(), timeout: timeout)
+    try await fetch(path, from: context, offset: 0, digest: Blake3(), timeout: timeout)
   }
 
   /// Asks for what comes after `offset`, if the file begins with what has this digest; else for all of it.
   static func fetch(
-    _ path: String, from context: Context, offset: Int, digest: SHA256, timeout: Duration?
+    _ path: String, from context: Context, offset: Int, digest: Blake3, timeout: Duration?
   ) async throws -> FileTransfer {
     let router = try context.requireRouter()
     let isExtended = try await router.understands(context.id)
@@ -33,7 +33,7 @@ extension FileService {
       guard isExtended else {
         let metadata = try await router.call(
           payload, in: context, handle: .callService, timeout: timeout, as: FileMetadata.self)
-        return transfer(path, metadata, 0, SHA256(), nil, context, receiver, timeout, router)
+        return transfer(path, metadata, 0, Blake3(), nil, context, receiver, timeout, router)
       }
       let reply = try await router.call(
         payload, in: context, handle: .callService, timeout: timeout, as: FetchReply.self)
@@ -41,7 +41,7 @@ extension FileService {
         throw FileServiceError(.incomplete, path: path, detail: "the server begins at \(reply.offset)")
       }
       return transfer(
-        path, reply.metadata, reply.offset, reply.offset == 0 ? SHA256() : digest, reply.control, context, receiver,
+        path, reply.metadata, reply.offset, reply.offset == 0 ? Blake3() : digest, reply.control, context, receiver,
         timeout, router)
     } catch {
       receiver.close()
@@ -50,7 +50,7 @@ extension FileService {
   }
 
   private static func transfer(
-    _ path: String, _ metadata: FileMetadata, _ offset: Int, _ digest: SHA256, _ control: Handle?, _ context: Context,
+    _ path: String, _ metadata: FileMetadata, _ offset: Int, _ digest: Blake3, _ control: Handle?, _ context: Context,
     _ receiver: Receiver<Message>, _ timeout: Duration?, _ router: Router
   ) -> FileTransfer {
     FileTransfer(

@@ -115,10 +115,10 @@ extension FileService {
     guard let wanted = request.offset else { return (0, .plain) }
     guard let prefix = request.prefix, wanted > 0, wanted <= file.metadata.size,
       prefix.bytes.count == FetchRequest.digestSize
-    else { return (0, .extended(SHA256())) }
+    else { return (0, .extended(Blake3())) }
     let digest = try file.digest(upTo: wanted)
     // What is there is not the beginning of this file: it may be that of what the file was before.
-    guard digest.finish() == prefix.bytes else { return (0, .extended(SHA256())) }
+    guard digest.finish() == prefix.bytes else { return (0, .extended(Blake3())) }
     return (wanted, .extended(digest))
   }
 

@@ -12,7 +12,7 @@ internal import Glibc
 /// ```
 ///
 /// Files are read in pieces as fast as their readers take them, each at its own pace, with at most 1 MiB on the way. The
-/// content is checked with a SHA-256 at the end, and a file that changes while it is read is an error. Which file a name
+/// content is checked with a BLAKE3 at the end, and a file that changes while it is read is an error. Which file a name
 /// leads to is decided when it is opened: nothing outside of a registered directory is given away, whatever links there
 /// are and whoever changes them.
 ///

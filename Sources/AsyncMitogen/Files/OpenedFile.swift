@@ -75,8 +75,8 @@ final class OpenedFile: Sendable {
   /// Takes the beginning of a file into a digest.
   ///
   /// - Throws: ``FileServiceError`` if it ends before that; `CancellationError`.
-  func digest(upTo count: Int) throws -> SHA256 {
-    var digest = SHA256()
+  func digest(upTo count: Int) throws -> Blake3 {
+    var digest = Blake3()
     var position = 0
     while position < count {
       try Task.checkCancellation()

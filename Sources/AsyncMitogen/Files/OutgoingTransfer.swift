@@ -7,7 +7,7 @@ final class OutgoingTransfer: Sendable {
     /// Mitogen's: pieces, and a dead message at the end of any kind.
     case plain
     /// With a digest, and with errors that say what they are.
-    case extended(SHA256)
+    case extended(Blake3)
   }
 
   private struct State: Sendable {
@@ -58,7 +58,8 @@ final class OutgoingTransfer: Sendable {
     requester = sender.contextID
     handle = sender.handle
     let foreground = router.foregroundCount.load(ordering: .relaxed)
-    state = Mutex(State(window: TransferWindow(limit: window), foreground: foreground, position: offset))
+    let chunk = isExtended ? TransferWindow.alignedChunk : TransferWindow.wholeChunk
+    state = Mutex(State(window: TransferWindow(limit: window, chunk: chunk), foreground: foreground, position: offset))
     let registration = HandlerRegistration(respondent: requester)
     let control = try router.register(registration) { [weak self] in self?.hear($0) }
     state.withLock { $0.control = control }
@@ -101,7 +102,7 @@ final class OutgoingTransfer: Sendable {
   private func sendAll() async throws {
     let size = file.metadata.size
     var position = offset
-    var digest: SHA256? = if case .extended(let digest) = form { digest } else { nil }
+    var digest: Blake3? = if case .extended(let digest) = form { digest } else { nil }
     // In an empty rest there is nothing that could be kept back until it is known to be right.
     if position >= size { try file.checkUnchanged() }
     while position < size {

@@ -44,7 +44,7 @@ struct PushAssembly: Sendable {
   /// How much there is to come.
   let size: Int
   private(set) var position = 0
-  private var digest = SHA256()
+  private var digest = Blake3()
   private var bytes: [UInt8] = []
   private let spool: FileDescriptor?
 

@@ -12,6 +12,8 @@ struct TransferWindow: Sendable {
   private static let politeChunk = 16 << 10
   /// The size of Mitogen's pieces: 128 KiB with the header.
   static let wholeChunk = (128 << 10) - 26
+  /// The size of pieces between contexts of this library: whole chunks of their digest, and whole pages.
+  static let alignedChunk = 128 << 10
   private static let leastChunk = 16 << 10
 
   private(set) var sent = 0
@@ -21,7 +23,12 @@ struct TransferWindow: Sendable {
   /// Whether others have something to say.
   var isPolite = false
 
-  init(limit: Int = TransferWindow.whole) { self.limit = limit }
+  private let chunk: Int
+
+  init(limit: Int = TransferWindow.whole, chunk: Int = TransferWindow.wholeChunk) {
+    self.limit = limit
+    self.chunk = chunk
+  }
 
   /// The window of each of so many transfers over one link: together they are not much further ahead than one alone
   /// would be, so that small messages do not have to wait behind them all.
@@ -34,8 +41,7 @@ struct TransferWindow: Sendable {
   var room: Int? {
     guard outstanding < (isPolite ? min(limit, TransferWindow.polite) : limit) else { return nil }
     if isPolite { return TransferWindow.politeChunk }
-    return limit >= TransferWindow.whole
-      ? TransferWindow.wholeChunk : max(TransferWindow.leastChunk, min(TransferWindow.wholeChunk, limit / 4))
+    return limit >= TransferWindow.whole ? chunk : max(TransferWindow.leastChunk, min(chunk, limit / 4))
   }
 
   /// A piece has been sent.

@@ -162,10 +162,21 @@ int amt_replace_descriptor(int number);
 // this process. Guarded means that another program than the parent of this context started it, and looks after it.
 void amt_leave_terminal(int guarded);
 
-// MARK: digests (Swift has no instructions for SHA-256)
+// MARK: digests (Swift has no instructions for SHA-256, and its vectors are not fast enough for BLAKE3)
 
 // Takes whole blocks of 64 bytes into the state of a SHA-256, if this processor can; returns 0 if it cannot.
 int amt_sha256(uint32_t state[8], const void *blocks, size_t count);
+
+// How many chunks of 1,024 bytes a tree has at most, and at least.
+#define AMT_BLAKE3_TREE 64
+#define AMT_BLAKE3_LEAST_TREE 16
+// The value of one chunk, of at most 1,024 bytes; whole if it is all there is.
+void amt_blake3_chunk(const uint8_t *bytes, size_t count, uint64_t number, int is_whole, uint32_t value[8]);
+// The value of two that stand side by side; whole if nothing is beside them.
+void amt_blake3_parent(const uint32_t children[16], int is_whole, uint32_t value[8]);
+// The values of the two halves of a tree of so many chunks, a power of two. `vectors` is the widest kind that may be
+// used: 0 what every processor has, 1 AVX2, 2 AVX-512.
+void amt_blake3_tree(const uint8_t *bytes, size_t count, uint64_t number, int vectors, uint32_t halves[16]);
 
 // MARK: terminals (posix_openpt and its like are not in Swift's module)
 
