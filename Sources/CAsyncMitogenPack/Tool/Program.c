@@ -26,18 +26,28 @@ static Elf64_Shdr *sections(const struct program *program) {
   return place(program, header(program)->e_shoff, header(program)->e_shnum, sizeof(Elf64_Shdr));
 }
 
-struct part program_section(const struct program *program, const char *name) {
+size_t program_section_count(const struct program *program) { return header(program)->e_shnum; }
+
+struct section program_section_at(const struct program *program, size_t index) {
   const Elf64_Ehdr *elf = header(program);
-  const Elf64_Shdr *table = sections(program);
-  if (elf->e_shstrndx >= elf->e_shnum) return (struct part){0};
-  const Elf64_Shdr *names = table + elf->e_shstrndx;
-  const char *text = place(program, names->sh_offset, names->sh_size, 1);
-  for (int index = 0; index < elf->e_shnum; index++) {
-    const Elf64_Shdr *section = table + index;
+  const Elf64_Shdr *table = sections(program), *section = table + index;
+  struct section result = {"", {0}, section->sh_type, section->sh_flags, section->sh_info};
+  if (elf->e_shstrndx < elf->e_shnum) {
+    const Elf64_Shdr *names = table + elf->e_shstrndx;
+    const char *text = place(program, names->sh_offset, names->sh_size, 1);
     uint32_t start = section->sh_name;
-    if (start >= names->sh_size || names->sh_size - start <= strlen(name) || strcmp(text + start, name)) continue;
-    if (section->sh_type == SHT_NOBITS) continue;
-    return (struct part){place(program, section->sh_offset, section->sh_size, 1), section->sh_size, section->sh_addr};
+    if (start < names->sh_size && memchr(text + start, 0, names->sh_size - start)) result.name = text + start;
+  }
+  if (section->sh_type != SHT_NOBITS)
+    result.part = (struct part){
+      place(program, section->sh_offset, section->sh_size, 1), section->sh_size, section->sh_addr};
+  return result;
+}
+
+struct part program_section(const struct program *program, const char *name) {
+  for (size_t index = 0; index < program_section_count(program); index++) {
+    struct section section = program_section_at(program, index);
+    if (section.part.start && !strcmp(section.name, name)) return section.part;
   }
   return (struct part){0};
 }

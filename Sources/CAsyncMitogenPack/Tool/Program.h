@@ -23,11 +23,23 @@ struct part {
   uint64_t address;
 };
 
+// What the table of sections says; start is NULL if it is not in the file.
+struct section {
+  const char *name;
+  struct part part;
+  uint32_t type;
+  uint64_t flags;
+  // Of relocations: the number of the section that they belong to.
+  uint32_t subject;
+};
+
 _Noreturn void give_up(const char *reason, const char *subject);
 
 struct program program_read(const char *path);
 void program_write(const struct program *program, const char *path);
 struct part program_section(const struct program *program, const char *name);
+size_t program_section_count(const struct program *program);
+struct section program_section_at(const struct program *program, size_t index);
 // What a symbol names whose name ends so; start is NULL if there is none, or it is not in the file.
 struct part program_symbol(const struct program *program, const char *ending);
 // Cuts off what is not loaded: symbols, comments, the table of sections.
@@ -38,5 +50,7 @@ size_t program_drop_unwinding(struct program *program);
 size_t program_drop_names(struct program *program);
 // Makes traps of the vectors and rarer numbers of Swift that the program does not use. Returns how many bytes they took.
 size_t program_drop_numbers(struct program *program);
+// Makes traps and zeros of what nothing in the program can reach. Returns how many bytes they are.
+size_t program_drop_dead(struct program *program);
 
 #endif

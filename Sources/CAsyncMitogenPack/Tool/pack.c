@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct kept {
-  int unwinding, names, numbers;
+  int unwinding, names, numbers, dead;
 };
 
 // Writes a program without what is not needed to run it, and a second time ready to be compressed. Prints its size, where
@@ -16,6 +16,8 @@ static int thin(const char *input, const char *output, const char *filtered, str
   struct program program = program_read(input);
   if (!kept.unwinding) program_drop_unwinding(&program);
   if (!kept.names) program_drop_names(&program);
+  // First: what is dropped refers to nothing any more.
+  if (!kept.dead) program_drop_dead(&program);
   if (!kept.numbers) program_drop_numbers(&program);
   if (filtered && !program.build_id) give_up("has no build identifier: link it with --build-id", input);
   char identifier[129] = "-";
@@ -100,6 +102,8 @@ int main(int count, char **words) {
       kept.names = 1;
     } else if (!strcmp(words[next], "--keep-numbers")) {
       kept.numbers = 1;
+    } else if (!strcmp(words[next], "--keep-dead")) {
+      kept.dead = 1;
     } else {
       break;
     }
@@ -107,6 +111,6 @@ int main(int count, char **words) {
   int left = count - next;
   if ((left == 3 || left == 4) && !strcmp(words[next], "thin"))
     return thin(words[next + 1], words[next + 2], left == 4 ? words[next + 3] : NULL, kept);
-  fputs("usage: pack [--keep-unwinding] [--keep-names] [--keep-numbers] thin PROGRAM OUTPUT [FILTERED]\n       pack fast FILTERED OUTPUT\n       pack digest FILE\n       pack carry UNPACKED PACKED\n", stderr);
+  fputs("usage: pack [--keep-unwinding] [--keep-names] [--keep-numbers] [--keep-dead] thin PROGRAM OUTPUT [FILTERED]\n       pack fast FILTERED OUTPUT\n       pack digest FILE\n       pack carry UNPACKED PACKED\n", stderr);
   return 2;
 }
