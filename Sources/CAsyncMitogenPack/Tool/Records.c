@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "Pieces.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,25 +66,29 @@ static int is_of_library(const struct piece *piece) {
           has_prefix(piece->name, "$s15Synchronization"));
 }
 
-static int contains(struct part part, const char *text) {
-  return part.start && memmem(part.start, part.size, text, strlen(text));
+static int contains(struct part part, uint64_t start, uint64_t end, const char *text, size_t length) {
+  return part.start && memmem(part.start + (start - part.address), end - start, text, length);
 }
 
-// Whether some text in the program has the name that a description gives, as mangled names have it: 6UInt128.
-static int is_named_in_text(const struct program *program, uint64_t description) {
-  int32_t distance;
-  const uint8_t *word = bytes_at(program, description + 8, sizeof distance);
-  if (!word) return 1;
-  memcpy(&distance, word, sizeof distance);
-  uint64_t address = follow(program, description + 8, distance, 0);
-  char text[256];
-  const uint8_t *name = address ? bytes_at(program, address, 1) : NULL;
-  if (!name) return 1;
-  size_t length = strnlen((const char *)name, sizeof text - 8);
-  if (length >= sizeof text - 8) return 1;
-  snprintf(text, sizeof text, "%zu%.*s", length, (int)length, (const char *)name);
-  return contains(program_section(program, ".rodata"), text) || contains(program_section(program, ".data"), text) ||
-         contains(program_section(program, "swift5_typeref"), text);
+// Whether some text in the program has the mangled name of a type or protocol: s6UInt128V of $ss6UInt128VMn. Names that
+// belong to what is dead do not count.
+static int is_named_in_text(const struct program *program, const struct pieces *pieces, const char *symbol) {
+  static const char *const sections[] = {".rodata", ".data"};
+  const char *name = symbol + 2;
+  size_t length = strlen(symbol);
+  if (length < 5) return 1;
+  length -= 4;
+  for (size_t index = 0; index < sizeof sections / sizeof *sections; index++) {
+    struct part part = program_section(program, sections[index]);
+    if (contains(part, part.address, part.address + part.size, name, length)) return 1;
+  }
+  struct part names = program_section(program, "swift5_typeref");
+  for (size_t number = 1; number < pieces->count; number++) {
+    const struct piece *piece = pieces->list + number;
+    if (!piece->is_alive || piece->start - names.address >= names.size) continue;
+    if (contains(names, piece->start, piece->end, name, length)) return 1;
+  }
+  return 0;
 }
 
 size_t records_mark_named(const struct program *program, struct pieces *pieces) {
@@ -95,7 +98,7 @@ size_t records_mark_named(const struct program *program, struct pieces *pieces) 
     for (size_t offset = 0; offset + 4 <= part.size; offset += 4) {
       uint64_t address = target_of(program, part, offset);
       struct piece *piece = pieces->list + piece_at(pieces, address);
-      if (piece->is_alive || (offset && is_of_library(piece) && !is_named_in_text(program, address))) continue;
+      if (piece->is_alive || (offset && is_of_library(piece) && !is_named_in_text(program, pieces, piece->name))) continue;
       piece->is_alive = 1;
       marked++;
     }

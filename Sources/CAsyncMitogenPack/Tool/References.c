@@ -133,13 +133,13 @@ static int is_jump(const struct finding *finding, uint32_t from, struct relocati
          target->name && target->start != address_of(relocation);
 }
 
-// How long a table of distances is at most.
-enum { table_limit = 1024 };
+static int is_absolute(uint32_t kind) { return kind == R_X86_64_64 || kind == R_X86_64_32 || kind == R_X86_64_32S; }
 
-static void add_relocation(struct finding *finding, int is_code, struct relocation relocation) {
-  // How far behind the address in an instruction what it refers to can begin or end: an operand of 1, 2 or 4 bytes may
-  // follow, and loops count from before the first element, or from behind the last.
-  static const int distances[] = {-12, 3, 4, 5, 6, 8, 12, 20};
+// `run` is where the distances began that this one follows.
+static void add_relocation(struct finding *finding, int is_code, struct relocation relocation, uint64_t run) {
+  // How far from the address in an instruction what it refers to can be: an operand of 1, 2 or 4 bytes may follow, and
+  // loops count from before the first element, or from behind the last.
+  static const int distances[] = {-16, -1, 1, 2, 4, 8, 16};
   uint32_t from = piece_at(finding->pieces, relocation.place);
   int type = ELF64_ST_TYPE(relocation.symbol.st_info);
   uint64_t address = address_of(relocation);
@@ -148,20 +148,19 @@ static void add_relocation(struct finding *finding, int is_code, struct relocati
   if (!is_code) {
     if (is_jump(finding, from, relocation)) return;
     refer(finding, from, address);
-    // A table of distances from its own beginning, which is somewhere before.
+    // Distances that follow each other can be a table, counted from its beginning.
     const struct piece *source = finding->pieces->list + from;
-    uint64_t before = relocation.place - source->start;
     if (!from || type != STT_SECTION || relocation.kind != R_X86_64_PC32) return;
     if (source->name && strncmp(source->name, ".L", 2)) return;
-    for (uint64_t back = 4; back <= before && back <= table_limit; back += 4) refer(finding, from, address - back);
-  } else if (type != STT_SECTION || finding->pieces->list[piece_at(finding->pieces, address + 4)].is_code) {
-    refer(finding, from, address);
-    refer(finding, from, address + 4);
-  } else {
-    refer(finding, from, address);
-    for (size_t index = 0; index < sizeof distances / sizeof *distances; index++) {
-      refer(finding, from, address + (uint64_t)(int64_t)distances[index]);
-    }
+    for (uint64_t back = 4; back <= relocation.place - run; back += 4) refer(finding, from, address - back);
+    return;
+  }
+  // What an instruction refers to is mostly counted from its end.
+  uint64_t base = is_absolute(relocation.kind) ? address : address + 4;
+  refer(finding, from, base);
+  if (type != STT_SECTION || finding->pieces->list[piece_at(finding->pieces, base)].is_code) return;
+  for (size_t index = 0; index < sizeof distances / sizeof *distances; index++) {
+    refer(finding, from, base + (uint64_t)(int64_t)distances[index]);
   }
 }
 
@@ -242,12 +241,17 @@ struct references references_find(const struct program *program, const struct pi
     struct section table = program_section_at(program, index), subject = subject_of(program, table);
     if (!subject.part.start) continue;
     enum content content = content_of(subject.name);
+    uint64_t run = 0, last = 0;
     for (size_t number = 0; number < table.part.size / sizeof(Elf64_Rela); number++) {
       struct relocation relocation = read_relocation(table.part, symbols, number);
+      // Jumps are no part of it.
+      uint32_t from = piece_at(pieces, relocation.place);
+      if (relocation.place != last + 4 || pieces->list[from].start > last) run = relocation.place;
+      last = is_jump(&finding, from, relocation) ? 0 : relocation.place;
       uint64_t offset = relocation.place - subject.part.address;
       if (offset < subject.part.size) is_relocated[subject.part.start - program->bytes + offset] = 1;
       if (content == content_records || content == content_unread) continue;
-      add_relocation(&finding, (subject.flags & SHF_EXECINSTR) != 0, relocation);
+      add_relocation(&finding, (subject.flags & SHF_EXECINSTR) != 0, relocation, run);
     }
   }
   for (size_t index = 0; index < program_section_count(program); index++) {
