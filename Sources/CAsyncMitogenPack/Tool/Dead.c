@@ -14,6 +14,8 @@ struct search {
   // What lives and has not been followed yet.
   uint32_t *waiting;
   size_t count;
+  // Whether the standard library's references to the tables of rarer numbers count.
+  int counts_numbers;
 };
 
 static void mark(struct search *search, uint32_t number) {
@@ -23,11 +25,27 @@ static void mark(struct search *search, uint32_t number) {
 }
 
 static void follow(struct search *search) {
+  const struct piece *list = search->pieces->list;
   while (search->count) {
     uint32_t number = search->waiting[--search->count];
-    for (uint32_t at = search->references.first[number]; at < search->references.first[number + 1]; at++)
+    for (uint32_t at = search->references.first[number]; at < search->references.first[number + 1]; at++) {
+      const struct piece *target = list + search->references.targets[at];
+      if (!search->counts_numbers && list[number].is_of_library && target->is_of_numbers && !target->is_code) continue;
       mark(search, search->references.targets[at]);
+    }
   }
+}
+
+// Whether anything but the standard library refers to vectors, Float16 or Float80.
+static int uses_numbers(const struct search *search) {
+  const struct piece *list = search->pieces->list;
+  for (uint32_t number = 0; number < search->pieces->count; number++) {
+    if (!list[number].is_alive || list[number].is_of_library) continue;
+    for (uint32_t at = search->references.first[number]; at < search->references.first[number + 1]; at++) {
+      if (list[search->references.targets[at]].is_of_numbers) return 1;
+    }
+  }
+  return 0;
 }
 
 // Everything that lives already is to be followed.
@@ -55,18 +73,28 @@ static int mark_conformances(struct search *search, struct conformances conforma
   return is_any;
 }
 
-static void find_living(const struct program *program, struct pieces *pieces) {
-  struct search search = {pieces, references_find(program, pieces), calloc(pieces->count + 1, sizeof(uint32_t)), 0};
+static void find_living(const struct program *program, struct pieces *pieces, int keeps_numbers) {
+  struct search search = {
+    .pieces = pieces,
+    .references = references_find(program, pieces),
+    .waiting = calloc(pieces->count + 1, sizeof(uint32_t)),
+    .counts_numbers = keeps_numbers};
   struct conformances conformances = records_conformances(program, pieces);
   if (!search.waiting) give_up("no memory", "pieces");
   for (uint32_t number = 1; number < pieces->count; number++) {
     struct piece *piece = pieces->list + number;
     if (!piece->is_swift && (piece->name || piece->is_code)) piece->is_alive = 1;
   }
-  do {
-    begin(&search);
-    while (mark_conformances(&search, conformances)) continue;
-  } while (records_mark_named(program, pieces));
+  for (;;) {
+    do {
+      begin(&search);
+      while (mark_conformances(&search, conformances)) continue;
+    } while (records_mark_named(program, pieces));
+    // The library's number conversions name the rarer ones for the case that they are given one. Nobody makes one if
+    // nobody else names them.
+    if (search.counts_numbers || !uses_numbers(&search)) break;
+    search.counts_numbers = 1;
+  }
   free(conformances.list);
   free(search.waiting);
   free(search.references.first);
@@ -85,11 +113,11 @@ static size_t drop_pieces(struct part part, const struct pieces *pieces, enum co
   return dropped;
 }
 
-size_t program_drop_dead(struct program *program) {
+size_t program_drop_dead(struct program *program, int keeps_numbers) {
   if (!references_are_known(program)) return 0;
   struct list beginnings = references_beginnings(program);
   struct pieces pieces = pieces_find(program, &beginnings);
-  find_living(program, &pieces);
+  find_living(program, &pieces, keeps_numbers);
   // While everything is still there.
   records_drop(program, &pieces);
   size_t dropped = 0;

@@ -56,6 +56,18 @@ static int is_name_of_swift(const char *name) {
   return 0;
 }
 
+static int is_of_library(const char *name) {
+  static const char *const beginnings[] = {"$ss", "$sS", "$s15Synchronization"};
+  for (size_t index = 0; index < sizeof beginnings / sizeof *beginnings; index++) {
+    if (!strncmp(name, beginnings[index], strlen(beginnings[index]))) return 1;
+  }
+  return 0;
+}
+
+static int is_of_numbers(const char *name) {
+  return is_of_library(name) && (strstr(name, "SIMD") || strstr(name, "7Float80") || strstr(name, "7Float16"));
+}
+
 static int compare(const void *one, const void *other) {
   const struct piece *first = one, *second = other;
   if (first->start != second->start) return first->start < second->start ? -1 : 1;
@@ -83,6 +95,8 @@ static struct pieces find_named(const struct program *program, struct part part)
       .end = symbol.st_value + symbol.st_size,
       .name = name,
       .is_swift = (uint8_t)is_name_of_swift(name),
+      .is_of_library = (uint8_t)is_of_library(name),
+      .is_of_numbers = (uint8_t)is_of_numbers(name),
       .is_local = ELF64_ST_BIND(symbol.st_info) == STB_LOCAL};
   }
   return found;

@@ -12,6 +12,8 @@ struct piece {
   uint8_t is_swift;
   // Whether one of its symbols is local: what is in the same section may refer to it without a relocation.
   uint8_t is_local;
+  // Whether it is a part of Swift's own modules, and there of the vectors and rarer floating-point numbers.
+  uint8_t is_of_library, is_of_numbers;
   uint8_t is_code, is_alive;
 };
 

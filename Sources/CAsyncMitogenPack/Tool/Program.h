@@ -48,9 +48,8 @@ void program_strip(struct program *program);
 size_t program_drop_unwinding(struct program *program);
 // Forgets the names of Unicode's characters. Returns how many bytes they took.
 size_t program_drop_names(struct program *program);
-// Makes traps of the vectors and rarer numbers of Swift that the program does not use. Returns how many bytes they took.
-size_t program_drop_numbers(struct program *program);
-// Makes traps and zeros of what nothing in the program can reach. Returns how many bytes they are.
-size_t program_drop_dead(struct program *program);
+// Makes traps and zeros of what nothing in the program can reach, with vectors, Float16 and Float80 if only the standard
+// library refers to them, unless they are to be kept. Returns how many bytes they are.
+size_t program_drop_dead(struct program *program, int keeps_numbers);
 
 #endif

@@ -57,15 +57,6 @@ struct conformances records_conformances(const struct program *program, const st
 
 static const char *const named[] = {"swift5_type_metadata", "swift5_type_metadata_2", "swift5_protocols"};
 
-static int has_prefix(const char *name, const char *prefix) { return !strncmp(name, prefix, strlen(prefix)); }
-
-// Whether it comes with Swift. Any other type can be meant by a name that is given to the program.
-static int is_of_library(const struct piece *piece) {
-  return piece->name &&
-         (has_prefix(piece->name, "$ss") || has_prefix(piece->name, "$sS") ||
-          has_prefix(piece->name, "$s15Synchronization"));
-}
-
 static int contains(struct part part, uint64_t start, uint64_t end, const char *text, size_t length) {
   return part.start && memmem(part.start + (start - part.address), end - start, text, length);
 }
@@ -91,6 +82,7 @@ static int is_named_in_text(const struct program *program, const struct pieces *
   return 0;
 }
 
+// Any type that does not come with Swift can be meant by a name that is given to the program.
 size_t records_mark_named(const struct program *program, struct pieces *pieces) {
   size_t marked = 0;
   for (size_t index = 0; index < sizeof named / sizeof *named; index++) {
@@ -98,7 +90,7 @@ size_t records_mark_named(const struct program *program, struct pieces *pieces) 
     for (size_t offset = 0; offset + 4 <= part.size; offset += 4) {
       uint64_t address = target_of(program, part, offset);
       struct piece *piece = pieces->list + piece_at(pieces, address);
-      if (piece->is_alive || (offset && is_of_library(piece) && !is_named_in_text(program, pieces, piece->name))) continue;
+      if (piece->is_alive || (offset && piece->is_of_library && !is_named_in_text(program, pieces, piece->name))) continue;
       piece->is_alive = 1;
       marked++;
     }

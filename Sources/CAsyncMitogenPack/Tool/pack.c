@@ -16,9 +16,7 @@ static int thin(const char *input, const char *output, const char *filtered, str
   struct program program = program_read(input);
   if (!kept.unwinding) program_drop_unwinding(&program);
   if (!kept.names) program_drop_names(&program);
-  // First: what is dropped refers to nothing any more.
-  if (!kept.dead) program_drop_dead(&program);
-  if (!kept.numbers) program_drop_numbers(&program);
+  if (!kept.dead) program_drop_dead(&program, kept.numbers);
   if (filtered && !program.build_id) give_up("has no build identifier: link it with --build-id", input);
   char identifier[129] = "-";
   for (size_t index = 0; index < program.build_id_size && index < 64; index++) {
