@@ -38,12 +38,8 @@ static void follow(struct search *search) {
 
 // Whether anything but the standard library refers to vectors, Float16 or Float80.
 static int uses_numbers(const struct search *search) {
-  const struct piece *list = search->pieces->list;
-  for (uint32_t number = 0; number < search->pieces->count; number++) {
-    if (!list[number].is_alive || list[number].is_of_library) continue;
-    for (uint32_t at = search->references.first[number]; at < search->references.first[number + 1]; at++) {
-      if (list[search->references.targets[at]].is_of_numbers) return 1;
-    }
+  for (size_t index = 0; index < search->references.uses.count; index++) {
+    if (search->pieces->list[search->references.uses.items[index]].is_alive) return 1;
   }
   return 0;
 }
@@ -99,6 +95,7 @@ static void find_living(const struct program *program, struct pieces *pieces, in
   free(search.waiting);
   free(search.references.first);
   free(search.references.targets);
+  free(search.references.uses.items);
 }
 
 static size_t drop_pieces(struct part part, const struct pieces *pieces, enum content content) {

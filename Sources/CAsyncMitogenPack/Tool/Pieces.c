@@ -43,31 +43,6 @@ void list_add(struct list *list, uint64_t item) {
   list->items[list->count++] = item;
 }
 
-// Of Swift's compiler, or of the run time, whose functions are compiled C++: they are entered at their beginning. Those of
-// the C library are not all, and stay.
-static int is_name_of_swift(const char *name) {
-  static const char *const beginnings[] = {
-    "$s", "symbolic ", "associated conformance ", "default associated conformance", "got.", "get_type_metadata ",
-    "__unnamed_", "objectdestroy", "block_copy_helper", "block_destroy_helper", "__swift_", "swift_", "_swift_",
-    "_ZN5swift", "_ZNK5swift", "_ZZN5swift", "_ZL", "_ZN12_GLOBAL__N_1", "_ZNK12_GLOBAL__N_1"};
-  for (size_t index = 0; index < sizeof beginnings / sizeof *beginnings; index++) {
-    if (!strncmp(name, beginnings[index], strlen(beginnings[index]))) return 1;
-  }
-  return 0;
-}
-
-static int is_of_library(const char *name) {
-  static const char *const beginnings[] = {"$ss", "$sS", "$s15Synchronization"};
-  for (size_t index = 0; index < sizeof beginnings / sizeof *beginnings; index++) {
-    if (!strncmp(name, beginnings[index], strlen(beginnings[index]))) return 1;
-  }
-  return 0;
-}
-
-static int is_of_numbers(const char *name) {
-  return is_of_library(name) && (strstr(name, "SIMD") || strstr(name, "7Float80") || strstr(name, "7Float16"));
-}
-
 static int compare(const void *one, const void *other) {
   const struct piece *first = one, *second = other;
   if (first->start != second->start) return first->start < second->start ? -1 : 1;
@@ -76,7 +51,7 @@ static int compare(const void *one, const void *other) {
 }
 
 // What symbols of one section name.
-static struct pieces find_named(const struct program *program, struct part part) {
+static struct pieces find_named(const struct program *program, struct part part, const struct modules *modules) {
   struct part symbols = program_section(program, ".symtab"), names = program_section(program, ".strtab");
   size_t total = symbols.size / sizeof(Elf64_Sym);
   struct pieces found = {calloc(total + 1, sizeof(struct piece)), 0};
@@ -90,13 +65,14 @@ static struct pieces find_named(const struct program *program, struct part part)
     uint64_t offset = symbol.st_value - part.address;
     if (offset >= part.size || symbol.st_size > part.size - offset) continue;
     const char *name = (const char *)names.start + symbol.st_name;
+    uint8_t is_library = (uint8_t)is_of_library(name, modules);
     found.list[found.count++] = (struct piece){
       .start = symbol.st_value,
       .end = symbol.st_value + symbol.st_size,
       .name = name,
-      .is_swift = (uint8_t)is_name_of_swift(name),
-      .is_of_library = (uint8_t)is_of_library(name),
-      .is_of_numbers = (uint8_t)is_of_numbers(name),
+      .is_swift = (uint8_t)is_of_swift(name),
+      .is_of_library = is_library,
+      .is_of_numbers = is_library && is_of_numbers(name),
       .is_local = ELF64_ST_BIND(symbol.st_info) == STB_LOCAL};
   }
   return found;
@@ -162,6 +138,7 @@ static int compare_pieces(const void *one, const void *other) {
 
 struct pieces pieces_find(const struct program *program, const struct list *beginnings) {
   size_t room = 4096;
+  struct modules modules = modules_find(program);
   struct pieces pieces = {malloc(room * sizeof(struct piece)), 0};
   if (!pieces.list) give_up("no memory", "pieces");
   add(&pieces, &room, (struct piece){.is_alive = 1});
@@ -170,7 +147,7 @@ struct pieces pieces_find(const struct program *program, const struct list *begi
     enum content content = content_of(section.name);
     if (!section.part.start || !(section.flags & SHF_ALLOC)) continue;
     if (content != content_code && content != content_data && content != content_strings) continue;
-    struct pieces named = find_named(program, section.part);
+    struct pieces named = find_named(program, section.part, &modules);
     if (content == content_strings) {
       named.list = realloc(named.list, (named.count + beginnings->count + 1) * sizeof *named.list);
       if (!named.list) give_up("no memory", "strings");
@@ -184,6 +161,7 @@ struct pieces pieces_find(const struct program *program, const struct list *begi
     add_section(&pieces, &room, section.part, named, content);
     free(named.list);
   }
+  free(modules.names);
   qsort(pieces.list, pieces.count, sizeof *pieces.list, compare_pieces);
   return pieces;
 }

@@ -23,9 +23,19 @@ struct pieces {
   size_t count;
 };
 
+// A list that grows.
+struct list {
+  uint64_t *items;
+  size_t count, room;
+};
+
+void list_add(struct list *list, uint64_t item);
+
 // References by number: what piece p refers to is targets[first[p]] to targets[first[p + 1] - 1].
 struct references {
   uint32_t *first, *targets;
+  // The pieces outside of Swift's own modules that name vectors, Float16 or Float80.
+  struct list uses;
 };
 
 enum content {
@@ -44,13 +54,23 @@ enum content {
 // What is in a section, by its name.
 enum content content_of(const char *section);
 
-// A list that grows.
-struct list {
-  uint64_t *items;
-  size_t count, room;
+// A module other than Swift's, as names spell it.
+struct module {
+  const char *start;
+  size_t length;
 };
 
-void list_add(struct list *list, uint64_t item);
+struct modules {
+  struct module *names;
+  size_t count;
+};
+
+struct modules modules_find(const struct program *program);
+// Of Swift's compiler or run time.
+int is_of_swift(const char *name);
+// Of a module that comes with Swift, and nothing else; and there of the vectors and rarer numbers.
+int is_of_library(const char *name, const struct modules *modules);
+int is_of_numbers(const char *name);
 
 // `beginnings` are where strings begin.
 struct pieces pieces_find(const struct program *program, const struct list *beginnings);

@@ -116,7 +116,7 @@ struct finding {
   const struct program *program;
   const struct pieces *pieces;
   // Pairs: from piece, to piece.
-  struct list pairs;
+  struct list pairs, uses;
 };
 
 static void refer(struct finding *finding, uint32_t from, uint64_t address) {
@@ -144,7 +144,11 @@ static void add_relocation(struct finding *finding, int is_code, struct relocati
   int type = ELF64_ST_TYPE(relocation.symbol.st_info);
   uint64_t address = address_of(relocation);
   if (type == STT_TLS) return;
-  if (type != STT_SECTION) refer(finding, from, relocation.symbol.st_value);
+  if (type != STT_SECTION) {
+    const struct piece *list = finding->pieces->list, *named = list + piece_at(finding->pieces, relocation.symbol.st_value);
+    if (named->is_of_numbers && !list[from].is_of_library) list_add(&finding->uses, from);
+    refer(finding, from, relocation.symbol.st_value);
+  }
   if (!is_code) {
     if (is_jump(finding, from, relocation)) return;
     refer(finding, from, address);
@@ -216,7 +220,7 @@ static int compare(const void *one, const void *other) {
 
 // Sorted, and each once.
 static struct references arrange(struct list pairs, size_t count) {
-  struct references references = {calloc(count + 1, sizeof(uint32_t)), malloc((pairs.count + 1) * sizeof(uint32_t))};
+  struct references references = {calloc(count + 1, sizeof(uint32_t)), malloc((pairs.count + 1) * sizeof(uint32_t)), {0}};
   if (!references.first || !references.targets) give_up("no memory", "references");
   qsort(pairs.items, pairs.count, sizeof *pairs.items, compare);
   uint32_t kept = 0;
@@ -233,7 +237,7 @@ static struct references arrange(struct list pairs, size_t count) {
 }
 
 struct references references_find(const struct program *program, const struct pieces *pieces) {
-  struct finding finding = {program, pieces, {0}};
+  struct finding finding = {.program = program, .pieces = pieces};
   struct part symbols = program_section(program, ".symtab");
   uint8_t *is_relocated = calloc(program->size, 1);
   if (!is_relocated) give_up("no memory", "references");
@@ -262,5 +266,7 @@ struct references references_find(const struct program *program, const struct pi
     if (content == content_data || content == content_strings) search_data(&finding, section.part, is_relocated);
   }
   free(is_relocated);
-  return arrange(finding.pairs, pieces->count);
+  struct references references = arrange(finding.pairs, pieces->count);
+  references.uses = finding.uses;
+  return references;
 }
