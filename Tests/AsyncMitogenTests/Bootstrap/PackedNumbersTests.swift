@@ -21,7 +21,7 @@ struct PackedNumbersTests {
     let build = try ShellCommand(
       """
       cd \(ShellCommand.quoted(place.root)) && export PACK_EFFORT=1 &&
-      swiftc -Osize -static-executable main.swift -o main -Xlinker --build-id -Xlinker --gc-sections 2>/dev/null &&
+      swiftc -Osize -static-executable main.swift -o main -use-ld=lld -Xlinker --build-id -Xlinker --gc-sections -Xlinker --emit-relocs 2>/dev/null &&
       PACK_NUMBERS=keep \(pack) main keep && \(pack) main drop
       """)
     try #require(build.status == 0, "\(build.output)")
