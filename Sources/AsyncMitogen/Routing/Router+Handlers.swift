@@ -14,6 +14,8 @@ extension Router {
     add(.keepAlive, policy: .immediateChild) { router, _, _ in router.keepAliveMessages &+= 1 }
     add(.detached, policy: .immediateChild) { $0.receiveDetached($1, $2) }
     add(.getModule, policy: nil) { router, message, _ in router.answerGetModule(message) }
+    add(.getResource, policy: .immediateChild) { $0.resourceStore.receiveRequest($1, $2, $0) }
+    add(.loadResource, policy: .parent) { router, message, _ in router.resourceStore.receiveAnswer(message, router) }
     add(.capabilities, policy: nil) { router, message, _ in
       router.reply(to: message, payload: Array(Router.capabilities.utf8))
     }
@@ -104,6 +106,7 @@ extension Router {
       deliverDead(text, to: waiting)
     }
     services.contextIsGone(context)
+    resourceStore.contextIsGone(context)
     let event = Disconnect(context: Context(router: self, id: context, name: name), detail: detail)
     eventHub.tell(.disconnected(event))
     for (_, observer) in disconnectObservers.sorted(by: { $0.key < $1.key }) { observer.yield(event) }

@@ -118,6 +118,7 @@ extension Router {
     DumpSignal.shared.remove(self)
     callSource.withLock { $0 = nil }
     callDump.withLock { $0 = nil }
+    resourceStore.end()
     for waiting in handlers.withLock({ $0.removeAll() }) { deliverDead(DeadReason.brokerExited, to: waiting) }
     for observer in disconnectObservers.values { observer.finish() }
     disconnectObservers = [:]

@@ -27,6 +27,8 @@ internal import Synchronization
   nonisolated let connectGate: ConnectGate
   /// Who wants to hear what happens.
   nonisolated let eventHub = EventHub<RouterEvent> { .missed($0) }
+  /// What contexts below get by name.
+  nonisolated let resourceStore: ResourceStore
   /// The service pool of this context.
   nonisolated let services = ServiceHost()
   /// Where others of this machine can join.
@@ -98,6 +100,7 @@ internal import Synchronization
     let isProfiled = configuration.profiling || parentIDs.isEmpty && Profiling.isWantedByEnvironment
     callProfile = isProfiled ? CallProfile() : nil
     startTime = loop.now
+    resourceStore = ResourceStore(configuration)
     connectGate = ConnectGate(limit: configuration.maxConcurrentConnections)
     parents = Mutex(parentIDs)
     handlers = Mutex(HandlerTable())

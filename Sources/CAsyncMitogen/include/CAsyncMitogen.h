@@ -178,6 +178,13 @@ void amt_blake3_parent(const uint32_t children[16], int is_whole, uint32_t value
 // used: 0 what every processor has, 1 AVX2, 2 AVX-512.
 void amt_blake3_tree(const uint8_t *bytes, size_t count, uint64_t number, int vectors, uint32_t halves[16]);
 
+// MARK: shared libraries (dlopen would bring the loader into every static program)
+
+int amt_can_load_libraries(void);
+// Loads a library for ever; NULL and the reason as text if that does not work.
+void *amt_load_library(const char *name, const void *bytes, size_t count, char *reason, size_t size);
+void *amt_library_symbol(void *library, const char *name);
+
 // MARK: terminals (posix_openpt and its like are not in Swift's module)
 
 // Makes a pseudo-terminal that passes bytes as they are. Returns its master (closed on exec), and the path of its slave.

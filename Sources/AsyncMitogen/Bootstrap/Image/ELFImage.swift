@@ -18,6 +18,12 @@ struct ELFImage: Sendable, Hashable {
     let fileRange: Range<Int>
   }
 
+  /// Whether it may lie anywhere in memory and is not started as a program.
+  let isShared: Bool
+
+  /// Whether all is in the file that is to be loaded from it.
+  let isWhole: Bool
+
   /// Whether it runs without anything else.
   var isStatic: Bool { interpreter == nil && neededLibraries.isEmpty }
 
@@ -33,6 +39,8 @@ struct ELFImage: Sendable, Hashable {
     self.machine = ELFMachine(
       number: UInt16(truncatingIfNeeded: machine), is64Bit: reader.isWide, isLittleEndian: reader.isLittle)
     interpreter = segments.first { $0.type == 3 }.flatMap { reader.text(in: $0.file, limit: 4_096) }
+    isWhole = reader.number(at: reader.isWide ? 56 : 44, 2) == UInt64(segments.count)
+    isShared = type == 3 && interpreter == nil
     neededLibraries = reader.neededLibraries(segments)
     let notes = segments.filter { $0.type == 4 }.map(\.file)
     buildIdentifier = notes.lazy.compactMap { reader.note("GNU", 3, in: $0) }.first.map { Array(bytes[$0]) }

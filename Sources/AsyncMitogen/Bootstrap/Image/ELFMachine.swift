@@ -5,6 +5,19 @@ struct ELFMachine: Sendable, Hashable, Codable {
   let is64Bit: Bool
   let isLittleEndian: Bool
 
+  /// The one that this program is for.
+  static var own: ELFMachine {
+    #if arch(x86_64)
+      ELFMachine(number: 62, is64Bit: true, isLittleEndian: true)
+    #elseif arch(arm64)
+      ELFMachine(number: 183, is64Bit: true, isLittleEndian: true)
+    #elseif arch(riscv64)
+      ELFMachine(number: 243, is64Bit: true, isLittleEndian: true)
+    #else
+      ELFMachine(number: 0, is64Bit: true, isLittleEndian: true)
+    #endif
+  }
+
   /// As the system's `uname -m` calls the machine type.
   var name: String {
     switch number {
