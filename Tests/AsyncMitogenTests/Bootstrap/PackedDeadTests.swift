@@ -7,7 +7,8 @@ import Testing
 @Suite(
   .timeLimit(.minutes(2)),
   .enabled(
-    if: PackedProgram.reason == nil && ShellCommand.finds("swiftc"), "\(PackedProgram.reason ?? "needs swiftc")"))
+    if: PackedProgram.isSwiftWanted, "builds Swift programs; wants AMT_PACKED_PROGRAMS=1, clang, ld.lld, xz and swiftc")
+)
 struct PackedDeadTests {
   /// Builds a program and packs it; what it prints and how long it is, unpacked, with all of it and without what is dead.
   private func pack(

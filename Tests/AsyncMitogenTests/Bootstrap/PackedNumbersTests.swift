@@ -7,7 +7,8 @@ import Testing
 @Suite(
   .timeLimit(.minutes(2)),
   .enabled(
-    if: PackedProgram.reason == nil && ShellCommand.finds("swiftc"), "\(PackedProgram.reason ?? "needs swiftc")"))
+    if: PackedProgram.isSwiftWanted, "builds Swift programs; wants AMT_PACKED_PROGRAMS=1, clang, ld.lld, xz and swiftc")
+)
 struct PackedNumbersTests {
   /// Builds a program, and packs it with them and without; returns what each prints, and how long it is.
   private func pack(_ source: String) async throws -> [(output: String, size: Int)] {

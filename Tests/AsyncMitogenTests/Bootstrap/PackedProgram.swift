@@ -8,6 +8,11 @@ enum PackedProgram {
   /// What is missing for tests with packed programs; nil if nothing is.
   static let reason: String? = ["clang", "ld.lld", "xz"].first { !ShellCommand.finds($0) }.map { "needs \($0)" }
 
+  /// Whether to build programs of Swift and pack them, which takes a minute.
+  static let isSwiftWanted =
+    unsafe getenv("AMT_PACKED_PROGRAMS").map { unsafe String(cString: $0) } == "1" && reason == nil
+    && ShellCommand.finds("swiftc")
+
   /// Says how it was started, what its input is, and ends with status 3.
   private static let source = """
     #include <fcntl.h>
