@@ -25,6 +25,8 @@ internal import Synchronization
   nonisolated let flows: FlowTable
   nonisolated let kinds = Mutex(ContextKinds())
   nonisolated let connectGate: ConnectGate
+  /// Where forks come from.
+  nonisolated let forks: ForkHost
   /// Who wants to hear what happens.
   nonisolated let eventHub = EventHub<RouterEvent> { .missed($0) }
   /// The service pool of this context.
@@ -99,6 +101,7 @@ internal import Synchronization
     callProfile = isProfiled ? CallProfile() : nil
     startTime = loop.now
     connectGate = ConnectGate(limit: configuration.maxConcurrentConnections)
+    forks = ForkHost(limit: configuration.maxConcurrentForks)
     parents = Mutex(parentIDs)
     handlers = Mutex(HandlerTable())
     let query = CapabilityQuery()
