@@ -22,6 +22,8 @@ static int child = 0;
 
 int amt_is_child(void) { return child; }
 
+void amt_set_child(int kind) { child = kind; }
+
 static int is_marked(const char *argument) {
   return strncmp(argument, AMT_CHILD_MARKER, sizeof AMT_CHILD_MARKER - 1) == 0;
 }
@@ -56,7 +58,8 @@ __attribute__((constructor)) static void amt_become_child(int argc, char **argv,
   int enters = strcmp(argv[0], AMT_ENTER_MARKER) == 0;
   // A shell cannot choose a program's own name, so it gives the marker as the first argument.
   int follows = argc == 2 && is_marked(argv[1]);
-  if (!enters && !follows && !is_marked(argv[0])) return;
+  int serves = strncmp(argv[0], AMT_FORK_MARKER, sizeof AMT_FORK_MARKER - 1) == 0;
+  if (!enters && !serves && !follows && !is_marked(argv[0])) return;
   if (!getenv(AMT_CHILD_VARIABLE)) return;
   // A set-user-id program decides for itself what it is.
   if (getauxval(AT_SECURE)) return;
@@ -72,7 +75,7 @@ __attribute__((constructor)) static void amt_become_child(int argc, char **argv,
   // Otherwise the short name is that of the file: a descriptor's number, a digest, or `exe`.
   const char *file = (const char *)getauxval(AT_EXECFN);
   if (follows || enters || (file && strcmp(file, "/proc/self/exe") == 0)) prctl(PR_SET_NAME, "mitogen");
-  child = 1;
+  child = AMT_STARTED;
   // Our place in the list of initializers is not ours to choose: run those behind us, for this call never returns.
   // In a static program libdispatch's is among them.
   initializer *next = __init_array_start;
@@ -80,6 +83,7 @@ __attribute__((constructor)) static void amt_become_child(int argc, char **argv,
   for (next = next < __init_array_end ? next + 1 : next; next < __init_array_end; next++) {
     if (*next && *next != (initializer)-1) (*next)(argc, argv, environment);
   }
+  if (serves) _exit(amt_serve_forks(argc, argv));
   // A marked process never falls through to main: it would start children in turn.
   if (!amt_child_main) _exit(70);
   _exit(amt_child_main(argc, argv));

@@ -2,11 +2,13 @@ internal import CAsyncMitogen
 internal import Glibc
 internal import Synchronization
 
-/// A process that this one has started, watched until it has ended and been reaped.
+/// A process that this one has started, or had forked, watched until it has ended and been reaped.
 final class ChildProcess: ReadinessHandler {
   let processID: pid_t
   private let pidfd: FileDescriptor
   private let poller: Poller
+  /// Told that it has ended if another process reaps it, which then says how with ``ended(_:)``; nil if this one does.
+  private let reaper: (@Sendable (pid_t) -> Void)?
   private let state = Mutex(State())
 
   private struct State: Sendable {
@@ -44,10 +46,20 @@ final class ChildProcess: ReadinessHandler {
     processID = pid
     pidfd = FileDescriptor(descriptor)
     self.poller = poller
+    reaper = nil
+  }
+
+  /// A process that runs already, and is another one's to reap.
+  init(processID: pid_t, pidfd: FileDescriptor, poller: Poller, reaper: @escaping @Sendable (pid_t) -> Void) {
+    self.processID = processID
+    self.pidfd = pidfd
+    self.poller = poller
+    self.reaper = reaper
   }
 
   /// Starts to watch for the end; nobody is told of it before.
   func watch() throws(SystemError) {
+    guard status == nil else { return }
     try poller.register(pidfd.number, interest: .readable, keepsAlive: true, handler: self)
   }
 
@@ -83,16 +95,25 @@ final class ChildProcess: ReadinessHandler {
   }
 
   func ready(_ readiness: Readiness) {
+    if let reaper {
+      poller.unregister(pidfd.number, handler: self)
+      return reaper(processID)
+    }
     var kind: Int32 = 0
     var value: Int32 = 0
     let result = unsafe amt_reap(pidfd.number, &kind, &value)
     guard result != 0 else { return }
-    poller.unregister(pidfd.number)
     // Reaped by somebody else, as a program that ignores SIGCHLD makes the kernel do: then how is not known.
     let status: ExitStatus =
       result < 0 ? .exited(code: -1) : kind == 0 ? .exited(code: value) : .signalled(number: value)
+    ended(status)
+  }
+
+  /// It has ended, and has been reaped. Heard once.
+  func ended(_ status: ExitStatus) {
+    poller.unregister(pidfd.number, handler: self)
     let waiters = state.withLock { state in
-      state.status = status
+      state.status = state.status ?? status
       defer { state.waiters = [] }
       return state.waiters
     }

@@ -59,7 +59,7 @@ final class FileDescriptor: Sendable {
   }
 
   /// Itself, or a duplicate if its number is one of the standard three, which a program may have started without.
-  private func aboveStandard() throws(SystemError) -> FileDescriptor {
+  func aboveStandard() throws(SystemError) -> FileDescriptor {
     number > 2 ? self : try duplicate()
   }
 }

@@ -46,7 +46,7 @@ enum FunctionValue {
   /// The offset of the code of an invocation's function in the image.
   ///
   /// - Throws: ``UnsupportedFunctionError`` if it captures something.
-  static func offset<Value: AnyInvocation>(of invocation: Value) throws(UnsupportedFunctionError) -> UInt {
+  static func offset<Value: Sendable>(of invocation: Value) throws(UnsupportedFunctionError) -> UInt {
     guard MemoryLayout<Value>.size == 2 * MemoryLayout<UInt>.size, let image = Image.own else {
       throw .notSupportedHere
     }
@@ -60,9 +60,16 @@ enum FunctionValue {
     return code - image.base
   }
 
-  static func make<Value: AnyInvocation>(_ type: Value.Type, code address: UInt) -> Value? {
+  static func make<Value: Sendable>(_ type: Value.Type, code address: UInt) -> Value? {
     guard MemoryLayout<Value>.size == 2 * MemoryLayout<UInt>.size else { return nil }
     return unsafe withUnsafeBytes(of: (address, UInt(0))) { bytes in unsafe bytes.load(as: Value.self) }
+  }
+
+  /// The address of a function's code at an offset in the image; nil if there is none.
+  static func codeAddress(offset: UInt) -> UInt? {
+    guard let image = Image.own else { return nil }
+    let (address, overflow) = image.base.addingReportingOverflow(offset)
+    return !overflow && image.code.contains(address) ? address : nil
   }
 
   /// The address of an asynchronous function at an offset in the image; nil if there can be none.
@@ -112,7 +119,7 @@ final class InvocationCache: Sendable {
   var count: Int { types.withLock { $0.count } }
 
   /// The name by which another process of the same build finds a type.
-  func name<Value: AnyInvocation>(of type: Value.Type) throws(UnsupportedFunctionError) -> String {
+  func name<Value>(of type: Value.Type) throws(UnsupportedFunctionError) -> String {
     // A name with an address in it, which private and local types have, means nothing elsewhere.
     guard let name = _mangledTypeName(type), !name.utf8.contains(UInt8(ascii: "$")),
       name.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f })

@@ -13,6 +13,7 @@ struct ChildConfiguration: Codable, Sendable {
   var maximumConcurrentCalls: Int
   var maximumQueuedCalls: Int
   var maximumConcurrentConnections: Int
+  var maximumConcurrentForks: Int
   var cache: ImageCache
   /// How often the parent lets hear from itself; nil if it does not.
   var keepAlive: Duration?
@@ -39,6 +40,7 @@ struct ChildConfiguration: Codable, Sendable {
     case maximumConcurrentCalls = "max_concurrent_calls"
     case maximumQueuedCalls = "max_queued_calls"
     case maximumConcurrentConnections = "max_concurrent_connections"
+    case maximumConcurrentForks = "max_concurrent_forks"
     case cache
     case keepAlive = "keep_alive"
     case keepAliveInterval = "keep_alive_interval"
@@ -74,7 +76,7 @@ struct ChildConfiguration: Codable, Sendable {
   init(
     contextID: ContextID, parentIDs: [ContextID], debug: Bool, logLevels: [Int], profiling: Bool,
     unidirectional: Bool, maximumMessageSize: Int, poolSize: Int, maximumConcurrentCalls: Int, maximumQueuedCalls: Int,
-    maximumConcurrentConnections: Int, cache: ImageCache, keepAlive: Duration?,
+    maximumConcurrentConnections: Int, maximumConcurrentForks: Int, cache: ImageCache, keepAlive: Duration?,
     keepAliveInterval: Duration?
   ) {
     self.contextID = contextID
@@ -88,6 +90,7 @@ struct ChildConfiguration: Codable, Sendable {
     self.maximumConcurrentCalls = maximumConcurrentCalls
     self.maximumQueuedCalls = maximumQueuedCalls
     self.maximumConcurrentConnections = maximumConcurrentConnections
+    self.maximumConcurrentForks = maximumConcurrentForks
     self.cache = cache
     self.keepAlive = keepAlive
     self.keepAliveInterval = keepAliveInterval

@@ -73,8 +73,9 @@ private final class ChildProcessMain: Sendable {
         debug: configuration.debug, profiling: configuration.profiling, poolSize: configuration.poolSize,
         maxConcurrentCalls: configuration.maximumConcurrentCalls, maxQueuedCalls: configuration.maximumQueuedCalls,
         cache: configuration.cache, maxConcurrentConnections: configuration.maximumConcurrentConnections,
-        keepAliveInterval: configuration.keepAliveInterval, broker: nil,
-        dumpsOnSignal: configuration.dumpsOnSignal ?? false, idleTimeout: configuration.inheritedIdleTimeout))
+        maxConcurrentForks: configuration.maximumConcurrentForks, keepAliveInterval: configuration.keepAliveInterval,
+        broker: nil, dumpsOnSignal: configuration.dumpsOnSignal ?? false,
+        idleTimeout: configuration.inheritedIdleTimeout))
     dispatcher = Dispatcher(router: router, environment: ExternalContext(router: router))
     let (poller, router, parent) = (broker.core.poller, router, configuration.parentIDs.first ?? .master)
     readers = [("stdout", standardStreams.printed), ("stderr", standardStreams.printedErrors)].map { name, descriptor in

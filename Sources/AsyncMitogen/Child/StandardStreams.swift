@@ -30,8 +30,10 @@ struct StandardStreams {
   }
 
   /// Whether a program such as sudo is between the parent and this process: then the socket's other end is not that of
-  /// the process that started this one.
-  var isGuarded: Bool { (try? UnixCredentials(of: input).processID) != getppid() }
+  /// the process that started this one. A fork is looked after by nobody.
+  var isGuarded: Bool {
+    amt_is_child() != AMT_FORKED && (try? UnixCredentials(of: input).processID) != getppid()
+  }
 
   /// Lets go of what belongs to the parent. The numbers stay taken, so that nobody who has them writes elsewhere.
   func release() {

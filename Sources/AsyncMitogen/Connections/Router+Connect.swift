@@ -23,6 +23,7 @@ extension Router {
     method.options.unidirectional = method.options.unidirectional ?? configuration.unidirectional
     method.options.cache = method.options.cache ?? configuration.cache
     if let via, via.id != contextID { return try await connect(method, through: via, authenticate) }
+    if let fork = method as? ForkConnection { return try await start(fork) }
     guard !(method is LocalConnection) else { return try await start(method, authenticate) }
     return try await connectGate.pass { try await start(method, authenticate) }
   }
@@ -107,7 +108,8 @@ extension Router {
       unidirectional: options.unidirectional ?? configuration.unidirectional,
       maximumMessageSize: configuration.maxMessageSize, poolSize: configuration.poolSize,
       maximumConcurrentCalls: configuration.maxConcurrentCalls, maximumQueuedCalls: configuration.maxQueuedCalls,
-      maximumConcurrentConnections: configuration.maxConcurrentConnections, cache: options.cache ?? configuration.cache,
+      maximumConcurrentConnections: configuration.maxConcurrentConnections,
+      maximumConcurrentForks: configuration.maxConcurrentForks, cache: options.cache ?? configuration.cache,
       keepAlive: keepAlive, keepAliveInterval: configuration.keepAliveInterval)
     child.dumpsOnSignal = configuration.dumpsOnSignal || dumpsOnSignal.load(ordering: .relaxed) ? true : nil
     child.idleTimeout = options.idleTimeout ?? configuration.idleTimeout

@@ -27,6 +27,7 @@ extension Router {
     }
     if !children.isEmpty { await withCheckedContinuation { endWaiters.append($0) } }
     await endPeers(patience: min(timeout, Router.peerPatience))
+    await forks.end()
     finish()
   }
 

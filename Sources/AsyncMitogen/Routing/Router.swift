@@ -25,6 +25,8 @@ internal import Synchronization
   nonisolated let flows: FlowTable
   nonisolated let kinds = Mutex(ContextKinds())
   nonisolated let connectGate: ConnectGate
+  /// Where forks come from.
+  nonisolated let forks: ForkHost
   /// Who wants to hear what happens.
   nonisolated let eventHub = EventHub<RouterEvent> { .missed($0) }
   /// What contexts below get by name.
@@ -102,6 +104,7 @@ internal import Synchronization
     startTime = loop.now
     resourceStore = ResourceStore(configuration)
     connectGate = ConnectGate(limit: configuration.maxConcurrentConnections)
+    forks = ForkHost(limit: configuration.maxConcurrentForks)
     parents = Mutex(parentIDs)
     handlers = Mutex(HandlerTable())
     let query = CapabilityQuery()

@@ -29,6 +29,8 @@ public struct RouterConfiguration: Sendable {
   /// How many contexts on other machines, or of other users, are being started at once from each context: 16 by default,
   /// 0 for any number. Local ones are not counted.
   public var maxConcurrentConnections: Int
+  /// How many forks are being made at once in each context, 32 by default, 0 for any number; the others wait in order.
+  public var maxConcurrentForks: Int
   /// How often this context and those that are not local to it let hear from each other: 15 s by default. A link over
   /// which nothing has come for four times as long is given up, at both ends; nil never gives up.
   public var keepAliveInterval: Duration?
@@ -43,6 +45,7 @@ public struct RouterConfiguration: Sendable {
     maxMessageSize: Int = 128 << 20, unidirectional: Bool = false, debug: Bool = false, profiling: Bool = false,
     shutdownTimeout: Duration = .seconds(5), poolSize: Int = 16, maxConcurrentCalls: Int = 1_024,
     maxQueuedCalls: Int = 65_536, cache: ImageCache = .none, maxConcurrentConnections: Int = 16,
+    maxConcurrentForks: Int = 32,
     keepAliveInterval: Duration? = .seconds(15), broker: Broker? = nil, dumpsOnSignal: Bool = false,
     idleTimeout: Duration? = nil
   ) {
@@ -56,6 +59,7 @@ public struct RouterConfiguration: Sendable {
     self.maxQueuedCalls = max(0, maxQueuedCalls)
     self.cache = cache
     self.maxConcurrentConnections = max(0, maxConcurrentConnections)
+    self.maxConcurrentForks = max(0, maxConcurrentForks)
     self.keepAliveInterval = keepAliveInterval
     self.broker = broker
     self.dumpsOnSignal = dumpsOnSignal

@@ -3,7 +3,8 @@ import AsyncMitogen
 /// From nothing to the first reply of a new child.
 ///
 /// The floor starts the same executable, with the same libraries to load, and waits for one byte. `start/tiny` has for
-/// its floor a program that is next to nothing: what the size of ours costs shows in the difference.
+/// its floor a program that is next to nothing: what the size of ours costs shows in the difference. The floor of
+/// `start/fork` is `start`, child by child in turn; the first, which starts the fork server, is not counted.
 enum StartCase {
   private static let many = 100
 
@@ -11,18 +12,23 @@ enum StartCase {
     try await withRouter { router in
       var single = Comparison()
       var tiny = Comparison()
+      var forked = Comparison()
       for round in 0...effort.rounds {
         var ours: [UInt64] = []
         var floor: [UInt64] = []
         var nothing: [UInt64] = []
+        var forks: [UInt64] = []
         for _ in 0..<effort.of(10, quick: 5) {
           ours.append(try await startOne(on: router))
+          forks.append(try await forkOne(on: router))
           floor.append(try await startRaw(1))
           nothing.append(try await Floor.measure { try Floor.runTrue() })
         }
         guard round > 0 else { continue }
         single.ours.add(ours, per: .millisecond)
         single.floor.add(floor, per: .millisecond)
+        forked.ours.add(forks, per: .millisecond)
+        forked.floor.add(ours, per: .millisecond)
         tiny.ours.add(ours, per: .millisecond)
         tiny.floor.add(nothing, per: .millisecond)
       }
@@ -34,6 +40,7 @@ enum StartCase {
       return [
         Figure("start", single, unit: "ms", target: .atMostTimesFloor(4)),
         Figure(tailOf: "start", single, unit: "ms"),
+        Figure("start/fork", forked, unit: "ms", target: .atMostTimesFloor(0.5)),
         Figure("start/tiny", tiny, unit: "ms"),
         Figure("start/\(many)", together, unit: "ms", target: .atMostTimesFloor(4)),
       ]
@@ -43,6 +50,15 @@ enum StartCase {
   private static func startOne(on router: Router) async throws -> UInt64 {
     let start = Machine.now
     let child = try await router.local()
+    _ = try await child.call { 1 }
+    let duration = Machine.now - start
+    try await child.shutdown()
+    return duration
+  }
+
+  private static func forkOne(on router: Router) async throws -> UInt64 {
+    let start = Machine.now
+    let child = try await router.fork()
     _ = try await child.call { 1 }
     let duration = Machine.now - start
     try await child.shutdown()

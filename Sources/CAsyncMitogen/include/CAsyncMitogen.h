@@ -116,8 +116,11 @@ int amt_signal_descriptor(int signal);
 int amt_main_queue_descriptor(void);
 void amt_main_queue_drain(void);
 
-// Set by the constructor when this process is a child context.
+// How this process became a child context: started as one, or forked by a fork server. 0 if it is none.
+#define AMT_STARTED 1
+#define AMT_FORKED 2
 int amt_is_child(void);
+void amt_set_child(int kind);
 
 // MARK: files (openat's flags are not all in Swift's module)
 
@@ -200,5 +203,52 @@ int amt_openpty(char *slave, size_t size);
 // exit with.
 #define AMT_ENTERED -1
 int amt_enter(int argc, char **argv);
+
+// MARK: the fork server (a process with threads cannot be forked)
+
+// How the argv[0] of a process begins that is to be a fork server; the variable of children goes with it. Its standard input is a
+// socket of packets: each is a request, with the name, the hook and the environment behind it, or a reply, with a text.
+#define AMT_FORK_MARKER "mitogen-fork:"
+#define AMT_FORK_PACKET_SIZE 131072
+
+// A new context, with three descriptors: its stream, where errors go, the working directory. The hook is what is run
+// first, in the new process; the environment, if there is one, is strings with a zero behind each.
+#define AMT_FORK_START 1
+// The hook is run in the server.
+#define AMT_FORK_PREPARE 2
+struct amt_fork_request {
+  uint64_t number;
+  uint32_t kind;
+  uint32_t name_size;
+  uint32_t hook_size;
+  uint32_t environment_size;
+};
+
+// A process runs; its pidfd comes with it.
+#define AMT_FORK_STARTED 1
+#define AMT_FORK_PREPARED 2
+// Why is the text, or the code: an errno.
+#define AMT_FORK_REFUSED 3
+// A process has ended: code is what waitpid said.
+#define AMT_FORK_ENDED 4
+struct amt_fork_reply {
+  uint64_t number;
+  uint32_t kind;
+  int32_t process;
+  int32_t code;
+  uint32_t text_size;
+};
+
+// Of the constructor: serves until the other side is gone; returns the status to exit with.
+int amt_serve_forks(int argc, char **argv);
+// Of the server: its forks know where the pages of the program are. Without /proc/self/mem they find out one by one.
+void amt_share_pages(void);
+// The router's end and the server's.
+int amt_fork_sockets(int descriptors[2]);
+// The directory that this process is in, wherever it may look: to be gone to, and nothing else.
+int amt_working_directory(void);
+int amt_send_fork_request(int number, const void *bytes, size_t size, const int *given, int count);
+// Does not wait. 0 at the end, otherwise one more than the text is long.
+ssize_t amt_receive_fork_reply(int number, struct amt_fork_reply *reply, char *text, size_t capacity, int *descriptor);
 
 #endif

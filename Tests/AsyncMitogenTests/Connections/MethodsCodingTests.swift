@@ -65,7 +65,8 @@ import Testing
   @Test func `Each has Mitogen's name`() {
     #expect(
       KnownMethods.all.keys.sorted() == [
-        "buildah", "doas", "docker", "incus", "jail", "kubectl", "local", "lxc", "lxd", "podman", "setns", "ssh", "su",
+        "buildah", "doas", "docker", "fork", "incus", "jail", "kubectl", "local", "lxc", "lxd", "podman", "setns",
+        "ssh", "su",
         "sudo",
       ])
   }

@@ -83,7 +83,7 @@ import Testing
     ("/", "target '/': hop 1 '': it is empty"),
     ("local/", "target 'local/': hop 2 '': it is empty"),
     ("local//local", "hop 2 '': it is empty"),
-    ("lokal", "there is no method 'lokal', only local, ssh, sudo, su, doas, docker, podman, buildah, kubectl, lxc"),
+    ("lokal", "there is no method 'lokal', only local, fork, ssh, sudo, su, doas, docker, podman, buildah, kubectl"),
     ("LOCAL", "there is no method 'LOCAL'"),
     ("local:x", "it takes no argument; it is written local"),
     ("ssh", "there is no hostname; it is written ssh:[USER@]HOST[:PORT]"),

@@ -99,7 +99,12 @@ extension PublicSurface {
     let fourth = try await router.connect(LocalConnection(), via: third)
     let method: some ConnectionMethod = LocalConnection()
     let fifth = try await router.connect(method, via: nil)
-    return [myself, first, second, third, fourth, fifth]
+    try await router.prepareForks { _ = Mitogen.version }
+    try await router.prepareForks(1) { number in _ = number }
+    let sixth = try await router.fork(
+      name: "surface", onFork: { _ = Mitogen.version }, onStart: { _ = ExternalContext.current }, remoteName: nil,
+      debug: false, connectTimeout: .seconds(30), profiling: false, unidirectional: nil, via: nil)
+    return [myself, first, second, third, fourth, fifth, sixth]
   }
 
   static func handlers(_ router: Router) async throws -> ContextID {

@@ -22,7 +22,7 @@ struct PublicSurfaceTests {
   @Test func `contexts are started here and below`() async throws {
     try await withRouter { router in
       let contexts = try await PublicSurface.contexts(router)
-      #expect(Set(contexts).count == 6)
+      #expect(Set(contexts).count == 7)
       #expect(contexts.allSatisfy(PublicSurface.isAValue))
       #expect(try await contexts[2].call { Mitogen.parentIDs } == [contexts[1].id, .master])
       #expect(try await PublicSurface.handlers(router).rawValue > 5)

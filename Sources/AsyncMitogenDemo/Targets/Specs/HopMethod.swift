@@ -2,12 +2,13 @@ internal import AsyncMitogen
 
 /// The ways from one context to the next, by the names that specs have for them.
 enum HopMethod: String, CaseIterable, Hashable, Sendable {
-  case local, ssh, sudo, su, doas, docker, podman, buildah, kubectl, lxc, lxd, incus, jail, setns
+  case local, fork, ssh, sudo, su, doas, docker, podman, buildah, kubectl, lxc, lxd, incus, jail, setns
 
   /// How hops of this method are written.
   var syntax: HopSyntax {
     switch self {
     case .local: HopMethod.localSyntax
+    case .fork: HopMethod.forkSyntax
     case .ssh: HopMethod.sshSyntax
     case .sudo: HopMethod.sudoSyntax
     case .su: HopMethod.suSyntax
@@ -41,6 +42,9 @@ enum HopMethod: String, CaseIterable, Hashable, Sendable {
 extension HopMethod {
   private static let localSyntax = HopSyntax(
     .nothing, [OptionField<LocalConnection>("path", \.path, holdsPaths: true)], initial: { _ in LocalConnection() })
+
+  private static let forkSyntax = HopSyntax(
+    .nothing, [OptionField<ForkConnection>](), initial: { _ in ForkConnection() })
 
   private static let sshSyntax = HopSyntax(
     .host,
