@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -224,11 +225,15 @@ void amt_futex_wake(uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVAT
 struct thread_start {
   void (*body)(void *);
   void *argument;
+  // As long as the system lets it be.
+  char name[16];
 };
 
 static void *thread_main(void *opaque) {
   struct thread_start start = *(struct thread_start *)opaque;
   free(opaque);
+  // Each for itself: to name another one takes three system calls, and it may be gone.
+  prctl(PR_SET_NAME, start.name);
   start.body(start.argument);
   return NULL;
 }
@@ -238,12 +243,12 @@ int amt_thread(const char *name, void (*body)(void *), void *argument) {
   if (!start) return ENOMEM;
   start->body = body;
   start->argument = argument;
+  snprintf(start->name, sizeof start->name, "%s", name);
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_t thread;
   int error = pthread_create(&thread, &attributes, thread_main, start);
-  if (!error) pthread_setname_np(thread, name);
   pthread_attr_destroy(&attributes);
   if (error) free(start);
   return error;
