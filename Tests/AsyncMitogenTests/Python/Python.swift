@@ -1,0 +1,22 @@
+import Glibc
+import Testing
+
+@testable import AsyncMitogen
+
+/// A Python that has Mitogen: `ASYNC_MITOGEN_PYTHON`, the testbed's `MITOGEN_PYTHON`, or `python3`.
+enum Python {
+  static let path: String? = {
+    let names = ["ASYNC_MITOGEN_PYTHON", "MITOGEN_PYTHON"]
+    let named = names.compactMap { name in unsafe getenv(name).map { unsafe String(cString: $0) } }
+    return (named.prefix(1) + ["python3"]).first { path in
+      (try? ShellCommand("\(ShellCommand.quoted(path)) -c 'import mitogen.unix'"))?.status == 0
+    }
+  }()
+
+  /// Starts children with the same Python that finds their modules.
+  static func program() throws -> PythonProgram { PythonProgram(try #require(path)) }
+
+  static func configuration(searchPath: [String] = []) throws -> RouterConfiguration {
+    RouterConfiguration(python: PythonInstallation(interpreter: try program(), searchPath: searchPath))
+  }
+}
