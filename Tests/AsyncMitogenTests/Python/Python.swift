@@ -19,4 +19,24 @@ enum Python {
   static func configuration(searchPath: [String] = []) throws -> RouterConfiguration {
     RouterConfiguration(python: PythonInstallation(interpreter: try program(), searchPath: searchPath))
   }
+
+  /// A directory with modules.
+  static func sandbox(_ files: [String: String]) throws -> Sandbox {
+    let box = try Sandbox()
+    for (name, text) in files {
+      if let slash = name.lastIndex(of: "/") { try box.directory(String(name[..<slash])) }
+      try box.file(name, Array(text.utf8))
+    }
+    return box
+  }
+
+  /// A Python child of a master, which finds the files beside it.
+  static func withChild(
+    _ files: [String: String] = [:], _ body: (Router, Context) async throws -> Void
+  ) async throws {
+    let box = try sandbox(files)
+    try await withRouter(configuration: try configuration(searchPath: [box.path])) { router in
+      try await body(router, try await router.local(python: try program()))
+    }
+  }
 }
