@@ -30,7 +30,7 @@ struct PythonLifeTests {
         router.ssh(hostname: "host", checkHostKeys: .ignore, sshPath: ssh.path, python: python), "ssh.host")
       let docker = try StubProgram("docker")
       try await expectUp(
-        router.docker(container: "box", dockerPath: docker.path, python: python), "docker.box")
+        router.docker(container: "somecontainer", dockerPath: docker.path, python: python), "docker.somecontainer")
       let middle = try await router.local()
       try await expectUp(
         router.ssh(hostname: "host", checkHostKeys: .ignore, sshPath: ssh.path, python: python, via: middle),
@@ -136,6 +136,37 @@ struct PythonLifeTests {
       // A parent's first call makes the service.
       _ = try await FileService.get(path, from: child, to: box("copy"))
       #expect(box.read("copy") == content)
+    }
+  }
+
+  @Test func `files that we push reach Python, also behind Python`() async throws {
+    let files = [
+      "shelf.py": """
+      import mitogen.core, mitogen.parent, mitogen.service
+      below = []
+      @mitogen.core.takes_econtext
+      def grow(path, econtext):
+          mitogen.parent.upgrade_router(econtext)
+          below.append(econtext.router.local(python_path=path))
+          return below[-1]
+      @mitogen.core.takes_router
+      def take(path, router):
+          service = mitogen.service.get_or_create_pool(router=router).get_service('mitogen.service.PushFileService')
+          return bytes(service.get(path))
+      """
+    ]
+    try await Python.withChild(files) { router, child in
+      let box = try Sandbox()
+      let content = Sandbox.content(200_000)
+      let path = try box.file("pushed", content)
+      let pushes = PushFileService(router: router)
+      let pool = Pool(router: router, services: [pushes])
+      try await pushes.propagate(path, to: child)
+      #expect(try await child.call(python: "shelf.take", path) == content)
+      let below: Context = try await child.call(python: "shelf.grow", try #require(Python.path))
+      try await pushes.propagate(path, to: below)
+      #expect(try await below.call(python: "shelf.take", path) == content)
+      await pool.close()
     }
   }
 }
