@@ -71,7 +71,7 @@ final class ModuleFinder: ReadinessHandler {
   }
 
   /// Ends the process; what has not been answered never will be.
-  func end() { finish("the router has ended") }
+  func end() { finish("the router has ended", isExpected: true) }
 
   /// Asks for something.
   func ask(_ kind: String, _ arguments: [String], _ answer: @escaping Answer) {
@@ -149,18 +149,19 @@ final class ModuleFinder: ReadinessHandler {
     if count != frame.count { finish("it does not read") }
   }
 
-  private func finish(_ reason: String) {
+  private func finish(_ reason: String, isExpected: Bool = false) {
     broker.core.poller.unregister(descriptor.number)
     for line in reader.withLock({ $0.take() })?.finish() ?? [] { state.withLock { $0.printed.append(line) } }
     process.signal(SIGKILL)
     let (installation, broker) = (installation, broker)
-    let (questions, end) = state.withLock { state in
+    let (questions, end, isFirst) = state.withLock { state in
       let lines = state.printed.lines.suffix(5).map { "\n  " + $0 }.joined()
-      let end = state.end ?? ModuleFinder.unavailable(installation, reason + lines)
-      state.end = end
-      defer { state.questions = [] }
-      return (state.questions, end)
+      var end = state.end ?? ModuleFinder.unavailable(installation, reason + lines)
+      end.isEnd = true
+      defer { (state.questions, state.end) = ([], end) }
+      return (state.questions, end, state.end == nil)
     }
+    if isFirst, !isExpected { ModuleFinder.log.error("no more Python modules can be served: \(end)") }
     guard !questions.isEmpty else { return }
     broker.enqueue { for question in questions { question.answer(.failure(end)) } }
   }

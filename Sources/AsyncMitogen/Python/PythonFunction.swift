@@ -47,14 +47,19 @@ extension CallRequest {
     writer.mark()
     for argument in repeat each arguments { try writer.encode(argument) }
     writer.tuple()
-    try writer.keywords { writer in
-      writer.emptyDictionary()
-      for (name, value) in keywords {
-        try writer.string(name)
-        try writer.encode(value)
-        writer.setItem()
-      }
-    }
+    // Mitogen's own class serves callers in Python 2; it takes time to make, and none is better than an empty one.
+    if keywords.isEmpty { writer.emptyDictionary() } else { try writer.keywords { try $0.dictionary(keywords) } }
     return end(writer)
+  }
+}
+
+extension PickleWriter {
+  fileprivate mutating func dictionary(_ keywords: PythonKeywords) throws {
+    emptyDictionary()
+    for (name, value) in keywords {
+      try string(name)
+      try encode(value)
+      setItem()
+    }
   }
 }

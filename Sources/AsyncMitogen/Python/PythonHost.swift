@@ -14,6 +14,8 @@ final class PythonHost: Sendable {
     var isEnded = false
     var tickets: [UInt64: AwaitedValue<PythonModule>] = [:]
     var nextTicket: UInt64 = 0
+    /// Whether it has been logged that too many wait, since the last moment when nobody did.
+    var hasToldOfRefusal = false
     /// Known in a context whose parents are Python's.
     var description: PythonDescription?
   }
@@ -163,8 +165,9 @@ final class PythonHost: Sendable {
 
   /// A neighbour asks for a module.
   func receiveGetModule(_ message: Message, _ link: LinkIdentifier?, _ router: isolated Router) {
-    guard let neighbour = neighbour(link, message, router), let name = PythonModuleName.read(message.payload) else {
-      return
+    guard let neighbour = neighbour(link, message, router) else { return }
+    guard let name = PythonModuleName.read(message.payload) else {
+      return PythonHost.log.error("GET_MODULE from context \(message.source) names no module")
     }
     guard !isRoot || state.withLock({ $0.isServing }), policy.allows(name) else {
       return send(PythonModule(name: name), to: neighbour, router)
@@ -245,19 +248,32 @@ final class PythonHost: Sendable {
   // MARK: acting
 
   private func change(_ router: isolated Router, _ change: (inout State) -> [ModuleTable.Action]) {
-    for action in state.withLock({ change(&$0) }) {
+    let actions = state.withLock { state in
+      defer { if state.modules.waitingCount == 0 { state.hasToldOfRefusal = false } }
+      return change(&state)
+    }
+    for action in actions {
       switch action {
       case .find(let name): find(name, router)
       case .send(let module, let neighbour): send(module, to: neighbour, router)
       case .give(let module, let ticket): state.withLock { $0.tickets[ticket] }?.finish(.success(module))
       case .refuse(let name, let requester):
-        PythonHost.log.error("too many wait for Python modules: \(name) is refused")
+        tellOfRefusal(name)
         switch requester {
         case .neighbour(let neighbour): send(PythonModule(name: name), to: neighbour, router)
         case .own(let ticket): state.withLock { $0.tickets[ticket] }?.finish(.success(PythonModule(name: name)))
         }
       }
     }
+  }
+
+  /// Once, or the log would grow as fast as somebody asks.
+  private func tellOfRefusal(_ name: String) {
+    let isFirst = state.withLock { state in
+      defer { state.hasToldOfRefusal = true }
+      return !state.hasToldOfRefusal
+    }
+    if isFirst { PythonHost.log.error("too many wait for Python modules: \(name) is refused, and others may be") }
   }
 
   private func find(_ name: String, _ router: isolated Router) {
@@ -287,6 +303,9 @@ final class PythonHost: Sendable {
       let module = PythonModule(name: name, content: content)
       guard module.cost <= maximumMessageSize else { throw StreamError("it is larger than a message may be") }
       return module
+    } catch let error as PythonUnavailableError where error.isEnd {
+      // That has been logged.
+      return PythonModule(name: name)
     } catch {
       PythonHost.log.error("\(name) cannot be served: \(error)")
       return PythonModule(name: name)

@@ -46,4 +46,6 @@ struct PythonDescription: Codable, Sendable, Hashable {
 public struct PythonUnavailableError: Error, Sendable, Hashable, CustomStringConvertible {
   /// Why, and what helps.
   public let description: String
+  /// Whether the process beside the master has ended, and not only an answer is missing.
+  var isEnd = false
 }

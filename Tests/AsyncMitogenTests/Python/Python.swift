@@ -3,13 +3,13 @@ import Testing
 
 @testable import AsyncMitogen
 
-/// A Python that has Mitogen: `ASYNC_MITOGEN_PYTHON`, the testbed's `MITOGEN_PYTHON`, or `python3`.
+/// A Python that has Mitogen: what `ASYNC_MITOGEN_PYTHON` or `MITOGEN_PYTHON` names, the testbed's, or `python3`.
 enum Python {
   static let path: String? = {
     let names = ["ASYNC_MITOGEN_PYTHON", "MITOGEN_PYTHON"]
     let named = names.compactMap { name in unsafe getenv(name).map { unsafe String(cString: $0) } }
-    return (named.prefix(1) + ["python3"]).first { path in
-      (try? ShellCommand("\(ShellCommand.quoted(path)) -c 'import mitogen.unix'"))?.status == 0
+    return (named + [Testbed.shared["MITOGEN_PYTHON"], "python3"]).first { path in
+      !path.isEmpty && (try? ShellCommand("\(ShellCommand.quoted(path)) -c 'import mitogen.unix'"))?.status == 0
     }
   }()
 
