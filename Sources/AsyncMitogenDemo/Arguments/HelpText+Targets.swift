@@ -35,7 +35,9 @@ extension HelpText {
 
     """
 
-  private static let common = ["connect_timeout", "debug", "name", "profiling", "python", "remote_name", "unidirectional"]
+  private static let common = [
+    "connect_timeout", "debug", "name", "profiling", "python", "remote_name", "unidirectional",
+  ]
 
   private static var methods: String {
     HopMethod.allCases.map { "  " + $0.syntax.argument.usage(of: $0.rawValue) }.joined(separator: "\n")

@@ -50,7 +50,8 @@ enum PythonFacts {
       return words.isEmpty ? "?" : words
     }
     let top = ProcessUse.top(
-      count, from: readings(first), to: readings(second), seconds: seconds, ticksPerSecond: Double(try integer("ticks")))
+      count, from: readings(first), to: readings(second), seconds: seconds, ticksPerSecond: Double(try integer("ticks"))
+    )
     let memory = HostReadings.memory(file("meminfo")) ?? (0, 0)
     let user = try integer("uid")
     return Facts(

@@ -7,7 +7,9 @@ enum JoinedTree {
     _ options: TargetOptions, isolation: isolated (any Actor)? = #isolation, _ body: (Router) async throws -> Result
   ) async throws -> Result {
     let configuration = RouterConfiguration(python: PythonBeside.installation)
-    guard let path = options.joined else { return try await withRouter(configuration: configuration) { try await body($0) } }
+    guard let path = options.joined else {
+      return try await withRouter(configuration: configuration) { try await body($0) }
+    }
     return try await withRouter(joining: path, timeout: options.timeout ?? .seconds(30)) { router, listener in
       // What is started from there needs somebody to call, as does what is asked of it.
       guard listener.id != .master else {

@@ -20,7 +20,8 @@ struct PythonChildTests {
       try await child.call(python: "os.chdir", "/")
       #expect(try await child.callAsync(python: "os.getcwd").get() == "/")
       let place: PickledValue = try await child.call(
-        python: "builtins.eval", "(lambda m: (m.context_id, m.parent_id, m.parent_ids, m.is_master))(__import__('mitogen'))")
+        python: "builtins.eval",
+        "(lambda m: (m.context_id, m.parent_id, m.parent_ids, m.is_master))(__import__('mitogen'))")
       #expect(place == .tuple([.integer(Int(child.id.rawValue)), 0, [0], false]))
       let version: [Int] = try await child.call(python: "builtins.eval", "__import__('mitogen').__version__")
       #expect(version.count == 3)
@@ -64,7 +65,9 @@ struct PythonChildTests {
       let last: Receiver<Int> = chain.callAsync(python: "notes.note", 100)
       #expect(try await last.get() == 101)
       try chain.callNoReply(python: "notes.fail")
-      let poisoned = await #expect(throws: CallError.self) { let _: Int = try await chain.call(python: "notes.note", 0) }
+      let poisoned = await #expect(throws: CallError.self) {
+        let _: Int = try await chain.call(python: "notes.note", 0)
+      }
       #expect(poisoned?.typeName == "builtins.ValueError")
       try chain.reset()
       #expect(try await chain.call(python: "notes.note", 101) == 102)

@@ -129,7 +129,7 @@ struct PythonLifeTests {
   }
 
   @Test func `our clients get files from the service of a Python child`() async throws {
-    try await Python.withChild() { router, child in
+    try await Python.withChild { router, child in
       let box = try Sandbox()
       let content = Sandbox.content(1_000_000)
       let path = try box.file("large", content)

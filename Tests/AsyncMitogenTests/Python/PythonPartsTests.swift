@@ -64,7 +64,9 @@ struct PythonPartsTests {
       try Unpickled(package.payload()).root.value
         == .tuple(["a", ["b"], "/a/__init__.py", .blob([0, 255]), ["c.d"]]))
     #expect(try Unpickled(PythonModule(name: "x").payload()).root.value == .tuple(["x", nil, nil, nil, .tuple([])]))
-    for wrong: PickledValue in [nil, .tuple([]), .tuple([1, nil, nil, nil, []]), .tuple(["a", 1, "b", .blob([]), []])] {
+    for wrong: PickledValue in [
+      nil, .tuple([]), .tuple([1, nil, nil, nil, []]), .tuple(["a", 1, "b", .blob([]), []]),
+    ] {
       #expect(throws: (any Error).self) { try PythonModule(payload: PickleEncoder().encode(wrong)) }
     }
   }
@@ -95,7 +97,9 @@ struct PythonPartsTests {
     #expect(PythonModuleName.lineage(of: "foo.bar") == ["foo", "foo.bar"])
   }
 
-  @Test(arguments: ["", ".", "a.", ".a", "a..b", "a b", "a/b", "a-b", "a\0", "../a", String(repeating: "a", count: 1_025)])
+  @Test(arguments: [
+    "", ".", "a.", ".a", "a..b", "a b", "a/b", "a-b", "a\0", "../a", String(repeating: "a", count: 1_025),
+  ])
   func `what is no name of a module`(_ text: String) { #expect(PythonModuleName.read(text.utf8) == nil) }
 
   @Test func `names of modules`() {
