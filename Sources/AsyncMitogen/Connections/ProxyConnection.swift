@@ -7,7 +7,11 @@ extension Router {
     _ method: Method, through via: Context, _ authenticate: Authenticator?
   ) async throws -> Context {
     let reply: ProxyConnectReply
-    if let authenticate {
+    if method.options.python != nil, await isPython(via) {
+      // It answers nothing itself, and asks nobody.
+      let request = try CallRequest.pythonProxyConnect(method)
+      reply = try await call(request, in: via, timeout: nil, as: ProxyConnectReply.self)
+    } else if let authenticate {
       reply = try await connect(method, through: via, asking: authenticate)
     } else {
       let request = try CallRequest.proxyConnect(method, authenticator: nil)

@@ -174,6 +174,34 @@ struct PythonChildTests {
     }
   }
 
+  @Test func `a Python context starts others for us, five deep and in any order`() async throws {
+    try await Python.withChild { router, child in
+      let python = try Python.program()
+      let sudo = try StubProgram("sudo", ["STUB_PASSWORD": "secret"])
+      let second = try await router.local(python: python, via: child)
+      let third = try await router.sudo(password: "secret", sudoPath: sudo.path, python: python, via: second)
+      #expect(third.name?.hasSuffix(".sudo.root") == true)
+      let swift = try await router.local(via: try await router.local())
+      let below = try await router.local(python: python, via: swift)
+      var last = try await router.local(python: python, via: below)
+      last = try await router.local(python: python, via: last)
+      for (context, depth) in [(second, 2), (third, 3), (last, 5)] {
+        let found: Int = try await context.call(python: "builtins.eval", "len(__import__('mitogen').parent_ids)")
+        #expect(found == depth)
+      }
+      // What goes wrong says so.
+      let refused = await #expect(throws: StreamError.self) {
+        try await router.sudo(password: "wrong", sudoPath: sudo.path, python: python, via: second)
+      }
+      #expect("\(refused as Any)".contains("password is incorrect"))
+      await #expect(throws: ConnectionError.self) {
+        try await router.ssh(hostname: "host", identityPassphrase: "x", python: python, via: second)
+      }
+      try await second.shutdown()
+      await #expect(throws: ChannelError.self) { try await third.call(python: "os.getpid") }
+    }
+  }
+
   @Test func `senders and contexts are arguments`() async throws {
     let files = [
       "mail.py": """
