@@ -35,7 +35,7 @@ extension Router {
   ///
   /// - Throws: ``StreamError`` if the options contradict each other, ``ConnectionError`` if the program cannot be read.
   nonisolated func prepareLaunch(
-    of method: some ConnectionMethod, _ id: ContextID, _ authenticate: Authenticator?
+    of method: any ConnectionMethod, _ id: ContextID, _ authenticate: Authenticator?
   ) async throws -> Launch {
     if let python = method.options.python { return try await preparePython(python, method, id, authenticate) }
     if let command = method as? any CommandConnection {

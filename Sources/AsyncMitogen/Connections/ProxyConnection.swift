@@ -3,8 +3,8 @@ internal import Synchronization
 /// Starts contexts from other ones. Mitogen's `proxy_connect`.
 extension Router {
   /// Asks another context to start one.
-  nonisolated func connect<Method: ConnectionMethod>(
-    _ method: Method, through via: Context, _ authenticate: Authenticator?
+  nonisolated func connect(
+    _ method: any ConnectionMethod, through via: Context, _ authenticate: Authenticator?
   ) async throws -> Context {
     let reply: ProxyConnectReply
     if method.options.python != nil, await isPython(via) {
@@ -30,8 +30,8 @@ extension Router {
   }
 
   /// As the other, answering questions meanwhile.
-  private nonisolated func connect<Method: ConnectionMethod>(
-    _ method: Method, through via: Context, asking authenticate: @escaping Authenticator
+  private nonisolated func connect(
+    _ method: any ConnectionMethod, through via: Context, asking authenticate: @escaping Authenticator
   ) async throws -> ProxyConnectReply {
     let questions = Receiver<AuthenticationQuestion>(router: self, respondent: via)
     defer { questions.close() }

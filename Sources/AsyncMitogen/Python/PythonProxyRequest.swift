@@ -2,13 +2,13 @@ extension CallRequest {
   /// Asks a Python context to start another one, as Mitogen's own routers do.
   ///
   /// - Throws: ``ConnectionError`` if an option means nothing to Mitogen.
-  static func pythonProxyConnect<Method: ConnectionMethod>(_ method: Method) throws -> [UInt8] {
+  static func pythonProxyConnect(_ method: any ConnectionMethod) throws -> [UInt8] {
     let target = proxyConnectTarget
     var writer = try begin(nil, module: target.module, className: nil, function: target.function)
     writer.emptyTuple()
     try writer.value(
       .keywords([
-        .init("name", .none), .init("method_name", .string(Method.methodName)),
+        .init("name", .none), .init("method_name", .string(type(of: method).methodName)),
         .init("kwargs", .keywords(try PythonMethodOptions.entries(of: method))),
       ]))
     return end(writer)
@@ -22,7 +22,7 @@ enum PythonMethodOptions {
   /// What Mitogen lacks, and what must not be left out in silence.
   private static let missing: Set<String> = ["identity_passphrase"]
 
-  static func entries<Method: ConnectionMethod>(of method: Method) throws -> [PickledValue.Entry] {
+  static func entries(of method: any ConnectionMethod) throws -> [PickledValue.Entry] {
     guard case .dictionary(let own) = try Unpickled(PickleEncoder().encode(method)).root.value else { return [] }
     let options = method.options
     let common: [PickledValue.Entry] = [
@@ -38,7 +38,7 @@ enum PythonMethodOptions {
       guard !missing.contains(name) else {
         throw ConnectionError.failed(
           method.contextName(processID: 0),
-          "a Python context cannot start it: Mitogen's \(Method.methodName) has no \(name)")
+          "a Python context cannot start it: Mitogen's \(type(of: method).methodName) has no \(name)")
       }
       return !ours.contains(name)
     }

@@ -3,7 +3,7 @@ extension Router {
   ///
   /// - Throws: ``ConnectionError`` if it cannot be, or there is no Mitogen to do it with.
   nonisolated func preparePython(
-    _ program: PythonProgram, _ method: some ConnectionMethod, _ id: ContextID, _ authenticate: Authenticator?
+    _ program: PythonProgram, _ method: any ConnectionMethod, _ id: ContextID, _ authenticate: Authenticator?
   ) async throws -> Launch {
     let name = method.contextName(processID: 0)
     let remoteName = try method.options.checkedRemoteName ?? LocalConnection.defaultName
