@@ -76,9 +76,6 @@ struct ModuleTable: Sendable {
     return actions
   }
 
-  /// A module will be looked for no more, and those who wait for it get none.
-  mutating func fail(_ name: String) -> [Action] { receive(PythonModule(name: name)) }
-
   /// All that are being looked for.
   var outstanding: [String] { wanted.keys.sorted() }
 

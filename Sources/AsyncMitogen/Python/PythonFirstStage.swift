@@ -3,7 +3,7 @@
 /// It splits in two: one half reads the preamble from the parent, and passes it on through pipes; the other becomes an
 /// interpreter that reads its program from the first of them, with the link to the parent as descriptor 100 and its own
 /// source once more on 101. Mitogen's first stage, in other words; ``PythonDialogue`` is the parent's side.
-struct PythonFirstStage: Sendable, Hashable {
+struct PythonFirstStage: Sendable {
   let program: PythonProgram
   /// How the process is called in process listings.
   let name: String

@@ -2,7 +2,7 @@
 ///
 /// What it is called with must be known to Mitogen: nothing, truth values, numbers, text, bytes, lists, dictionaries, and
 /// ``Context``, ``Sender``, ``Blob`` and ``Secret``; any `Encodable` type becomes such.
-public struct PythonFunction: Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible {
+public struct PythonFunction: Sendable, Equatable, ExpressibleByStringLiteral, CustomStringConvertible {
   /// The module, with its packages.
   public var module: String
   /// The class of a class method; nil for a function of a module.

@@ -55,18 +55,14 @@ final class PythonHost: Sendable {
     if let known = state.withLock({ $0.description }) { return known }
     let description: PythonDescription
     if isRoot {
-      let version = try await describe(router, timeout).elements { $0.integer } ?? []
+      let version = try await describe(router, timeout).integers ?? []
       description = PythonDescription(
         version: version, blocks: policy.blocks.sorted(), overrides: policy.overrides.sorted())
     } else {
       let reply = try await PendingReply.perform(
         Message(destination: .master, handle: .pythonDescription), respondent: .master, router: router,
         timeout: timeout, isCall: false)
-      let answer = try CallReply.decode(PythonAnswer.self, from: reply, router: router)
-      guard let found = answer.description else {
-        throw PythonUnavailableError(description: answer.reason ?? "the master serves no Python contexts")
-      }
-      description = found
+      description = try PythonDescription(payload: reply.payload)
     }
     state.withLock { $0.description = description }
     return description
@@ -81,7 +77,7 @@ final class PythonHost: Sendable {
     return try await AwaitedValue.perform("the source of \(name)", timeout: timeout, loop: router.loop) { value in
       self.state.withLock { $0.tickets[ticket] = value }
       router.loop.enqueue {
-        router.enter { router in self.change(router) { $0.modules.request(name, for: .own(ticket)) } }
+        router.enter { router in self.request(name, for: .own(ticket), router) }
       }
     }
   }
@@ -91,13 +87,13 @@ final class PythonHost: Sendable {
     guard message.replyTo != .none, !message.isDead else { return }
     let router = router
     Task(executorPreference: router.taskExecutor) {
-      let answer: PythonAnswer
+      var payload: [UInt8]?
       do {
-        answer = PythonAnswer(description: try await self.description(router: router, timeout: .seconds(30)))
+        payload = try await self.description(router: router, timeout: .seconds(30)).payload()
       } catch {
-        answer = PythonAnswer(reason: "\(error)")
+        payload = try? PickleEncoder().encode("\(error)")
       }
-      guard let payload = try? PickleEncoder().encode(answer) else { return }
+      guard let payload else { return }
       router.post(
         Message(destination: message.source, handle: message.replyTo, encoding: .pickle, payload: payload))
     }
@@ -172,7 +168,7 @@ final class PythonHost: Sendable {
     guard !isRoot || state.withLock({ $0.isServing }), policy.allows(name) else {
       return send(PythonModule(name: name), to: neighbour, router)
     }
-    change(router) { $0.modules.request(name, for: .neighbour(neighbour)) }
+    request(name, for: .neighbour(neighbour), router)
   }
 
   /// The parent sends a module.
@@ -180,7 +176,7 @@ final class PythonHost: Sendable {
     guard !message.isDead else { return }
     do {
       let module = try PythonModule(payload: message.payload)
-      change(router) { $0.modules.receive(module) }
+      receive(module, router)
     } catch {
       PythonHost.log.error("LOAD_MODULE from context \(message.source): \(error)")
     }
@@ -196,7 +192,7 @@ final class PythonHost: Sendable {
     guard let link = router.table.link(to: target), link != router.table.parentLink,
       let neighbour = router.table.links[link]?.remote
     else { return PythonHost.log.error("dropping forward of \(name): no way to context \(target)") }
-    change(router) { $0.modules.request(name, for: .neighbour(neighbour)) }
+    request(name, for: .neighbour(neighbour), router)
     guard neighbour != target else { return }
     router.route(
       Message(destination: neighbour, source: router.contextID, handle: .forwardModule, payload: message.payload),
@@ -247,11 +243,19 @@ final class PythonHost: Sendable {
 
   // MARK: acting
 
-  private func change(_ router: isolated Router, _ change: (inout State) -> [ModuleTable.Action]) {
+  private func request(_ name: String, for requester: ModuleTable.Requester, _ router: isolated Router) {
+    perform(state.withLock { $0.modules.request(name, for: requester) }, router)
+  }
+
+  private func receive(_ module: PythonModule, _ router: isolated Router) {
     let actions = state.withLock { state in
       defer { if state.modules.waitingCount == 0 { state.hasToldOfRefusal = false } }
-      return change(&state)
+      return state.modules.receive(module)
     }
+    perform(actions, router)
+  }
+
+  private func perform(_ actions: [ModuleTable.Action], _ router: isolated Router) {
     for action in actions {
       switch action {
       case .find(let name): find(name, router)
@@ -278,16 +282,16 @@ final class PythonHost: Sendable {
 
   private func find(_ name: String, _ router: isolated Router) {
     guard isRoot else {
-      guard let parent = router.table.parentID else { return change(router) { $0.modules.fail(name) } }
+      guard let parent = router.table.parentID else { return receive(PythonModule(name: name), router) }
       return router.route(
         Message(destination: parent, source: router.contextID, handle: .getModule, payload: Array(name.utf8)),
         from: nil)
     }
     guard policy.allows(name), let finder = state.withLock({ $0.finder }) else {
-      return change(router) { $0.modules.fail(name) }
+      return receive(PythonModule(name: name), router)
     }
     finder.ask("module", [name]) { [self, weak router] result in
-      router?.enter { change($0) { $0.modules.receive(module(name, result)) } }
+      router?.enter { receive(module(name, result), $0) }
     }
   }
 
@@ -355,28 +359,12 @@ final class PythonHost: Sendable {
   }
 }
 
-/// The master's answer to a context that wants to start Python ones.
-private struct PythonAnswer: Codable, Sendable {
-  var description: PythonDescription?
-  var reason: String?
-}
-
 extension PythonModule.Content {
   /// Reads what the finder tells of a module; nil if that is something else.
   init?(found node: Unpickled.Node) {
     guard node.isSequence, node.count == 4, let path = node.element(1).text, let compressed = node.element(2).bytes,
-      let related = node.element(3).elements({ $0.text })
+      let related = node.element(3).texts
     else { return nil }
-    let submodules = node.element(0).isNone ? nil : node.element(0).elements { $0.text }
-    self.init(submodules: submodules, path: path, compressed: compressed, related: related)
-  }
-}
-
-extension Unpickled.Node {
-  /// The elements of a sequence; nil if it is none, or one of them is not of the kind.
-  fileprivate func elements<Element>(_ read: (Unpickled.Node) -> Element?) -> [Element]? {
-    guard isSequence else { return nil }
-    let elements = (0..<count).compactMap { read(element($0)) }
-    return elements.count == count ? elements : nil
+    self.init(submodules: node.element(0).texts, path: path, compressed: compressed, related: related)
   }
 }

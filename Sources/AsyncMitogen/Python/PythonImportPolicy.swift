@@ -1,5 +1,5 @@
 /// Which modules are served to Python contexts. Mitogen's `ImportPolicy`. Pure.
-struct PythonImportPolicy: Sendable, Hashable {
+struct PythonImportPolicy: Sendable {
   /// Always served, and if there are any nothing else is.
   let overrides: Set<String>
   /// Never served.

@@ -1,11 +1,11 @@
 /// A Python module, as it travels to a context that imports it.
-struct PythonModule: Sendable, Hashable {
+struct PythonModule: Sendable, Equatable {
   /// Its whole name.
   var name: String
   /// What there is of it; nil if it cannot be had.
   var content: Content?
 
-  struct Content: Sendable, Hashable {
+  struct Content: Sendable, Equatable {
     /// The names in a package; nil if it is none.
     var submodules: [String]?
     /// Where it was found.
@@ -65,14 +65,13 @@ struct PythonModule: Sendable, Hashable {
       return
     }
     let submodules = root.element(1)
-    guard let path = root.element(2).text, let compressed = root.element(3).blob else {
-      throw StreamError("invalid message: a module has a path and a content")
-    }
+    guard let path = root.element(2).text, let compressed = root.element(3).blob,
+      let related = root.element(4).texts, submodules.isNone || submodules.texts != nil
+    else { throw StreamError("invalid message: a module has a path and a content") }
     self.init(
       name: name,
       content: Content(
-        submodules: submodules.isNone ? nil : try submodules.decode([String].self, userInfo: [:]), path: path,
-        compressed: compressed, related: try root.element(4).decode([String].self, userInfo: [:])))
+        submodules: submodules.texts, path: path, compressed: compressed, related: related))
   }
 }
 
@@ -87,9 +86,9 @@ extension Unpickled.Node {
 }
 
 /// A file of a Python package, as it travels to a context that reads it.
-struct PythonResource: Sendable, Hashable {
+struct PythonResource: Sendable, Equatable {
   /// Which one.
-  struct Name: Sendable, Hashable, Comparable {
+  struct Name: Sendable, Hashable {
     var package: String
     var name: String
 
@@ -118,8 +117,6 @@ struct PythonResource: Sendable, Hashable {
       else { throw StreamError("invalid message: a resource is the name of a package and that of a file") }
       self.init(package: package, name: name)
     }
-
-    static func < (left: Name, right: Name) -> Bool { (left.package, left.name) < (right.package, right.name) }
   }
 
   var name: Name
