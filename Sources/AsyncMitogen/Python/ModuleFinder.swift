@@ -70,6 +70,9 @@ final class ModuleFinder: ReadinessHandler {
     process.signal(SIGKILL)
   }
 
+  /// Whether nothing is answered any more.
+  var hasEnded: Bool { state.withLock { $0.end != nil } }
+
   /// Ends the process; what has not been answered never will be.
   func end() { finish("the router has ended", isExpected: true) }
 

@@ -76,6 +76,11 @@ struct ModuleTable: Sendable {
     return actions
   }
 
+  /// A module is to be looked for anew when somebody wants it.
+  mutating func forget(_ name: String) {
+    if let module = cache.removeValue(forKey: name) { cachedBytes -= module.cost }
+  }
+
   /// All that are being looked for.
   var outstanding: [String] { wanted.keys.sorted() }
 

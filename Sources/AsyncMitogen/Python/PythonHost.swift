@@ -6,7 +6,7 @@ internal import Synchronization
 /// Nothing is served, and no finder runs, before somebody has asked for a description, as every start of a Python context
 /// does.
 final class PythonHost: Sendable {
-  private struct State: Sendable {
+  struct State: Sendable {
     var modules: ModuleTable
     var resources = ResourceTable()
     var finder: ModuleFinder?
@@ -16,17 +16,20 @@ final class PythonHost: Sendable {
     var nextTicket: UInt64 = 0
     /// Whether it has been logged that too many wait, since the last moment when nobody did.
     var hasToldOfRefusal = false
-    /// Known in a context whose parents are Python's.
     var description: PythonDescription?
+    /// How many contexts wait for it.
+    var descriptionCount = 0
   }
 
   private let installation: PythonInstallation?
-  private let policy: PythonImportPolicy
-  private let maximumMessageSize: Int
-  private let isRoot: Bool
-  private let state: Mutex<State>
+  let policy: PythonImportPolicy
+  let maximumMessageSize: Int
+  let isRoot: Bool
+  let state: Mutex<State>
 
   static let log = Logger("mitogen.importer")
+  /// How many contexts may wait for a description at once.
+  private static let descriptionLimit = 256
 
   init(_ configuration: RouterConfiguration, isRoot: Bool) {
     installation = configuration.python
@@ -52,7 +55,7 @@ final class PythonHost: Sendable {
 
   /// What the master says of the Mitogen beside it.
   func description(router: Router, timeout: Duration) async throws -> PythonDescription {
-    if let known = state.withLock({ $0.description }) { return known }
+    if let known = state.withLock({ $0.finder?.hasEnded == true ? nil : $0.description }) { return known }
     let description: PythonDescription
     if isRoot {
       let version = try await describe(router, timeout).integers ?? []
@@ -85,8 +88,19 @@ final class PythonHost: Sendable {
   /// Answers a context that wants to start Python ones.
   func answerDescription(_ message: Message, _ router: isolated Router) {
     guard message.replyTo != .none, !message.isDead else { return }
+    let mayAsk = state.withLock { state in
+      guard state.descriptionCount < PythonHost.descriptionLimit else { return false }
+      state.descriptionCount += 1
+      return true
+    }
+    guard mayAsk else {
+      return router.route(
+        .dead(
+          "too many ask", destination: message.source, source: router.contextID, handle: message.replyTo), from: nil)
+    }
     let router = router
     Task(executorPreference: router.taskExecutor) {
+      defer { self.state.withLock { $0.descriptionCount -= 1 } }
       var payload: [UInt8]?
       do {
         payload = try await self.description(router: router, timeout: .seconds(30)).payload()
@@ -104,7 +118,8 @@ final class PythonHost: Sendable {
   /// The finder; it is started if it does not run.
   private func runningFinder(_ router: Router) throws -> ModuleFinder {
     try state.withLock { state in
-      if let finder = state.finder { return finder }
+      // One that has ended, for whatever reason, is not the last.
+      if let finder = state.finder, !finder.hasEnded { return finder }
       guard let installation else {
         throw PythonUnavailableError(description: "RouterConfiguration.python is nil: no Python contexts are served")
       }
@@ -155,216 +170,5 @@ final class PythonHost: Sendable {
       return state.finder.take()
     }
     finder?.end()
-  }
-
-  // MARK: messages
-
-  /// A neighbour asks for a module.
-  func receiveGetModule(_ message: Message, _ link: LinkIdentifier?, _ router: isolated Router) {
-    guard let neighbour = neighbour(link, message, router) else { return }
-    guard let name = PythonModuleName.read(message.payload) else {
-      return PythonHost.log.error("GET_MODULE from context \(message.source) names no module")
-    }
-    guard !isRoot || state.withLock({ $0.isServing }), policy.allows(name) else {
-      return send(PythonModule(name: name), to: neighbour, router)
-    }
-    request(name, for: .neighbour(neighbour), router)
-  }
-
-  /// The parent sends a module.
-  func receiveLoadModule(_ message: Message, _ router: isolated Router) {
-    guard !message.isDead else { return }
-    do {
-      let module = try PythonModule(payload: message.payload)
-      receive(module, router)
-    } catch {
-      PythonHost.log.error("LOAD_MODULE from context \(message.source): \(error)")
-    }
-  }
-
-  /// A parent has a module passed on to a context below this one, which will need it.
-  func receiveForwardModule(_ message: Message, _ router: isolated Router) {
-    guard !message.isDead, let separator = message.payload.firstIndex(of: 0),
-      let target = UInt32(String(decoding: message.payload[..<separator], as: UTF8.self)).map(
-        ContextID.init(rawValue:)),
-      let name = PythonModuleName.read(message.payload[(separator + 1)...])
-    else { return }
-    guard let link = router.table.link(to: target), link != router.table.parentLink,
-      let neighbour = router.table.links[link]?.remote
-    else { return PythonHost.log.error("dropping forward of \(name): no way to context \(target)") }
-    request(name, for: .neighbour(neighbour), router)
-    guard neighbour != target else { return }
-    router.route(
-      Message(destination: neighbour, source: router.contextID, handle: .forwardModule, payload: message.payload),
-      from: nil)
-  }
-
-  /// A neighbour asks for a file of a package.
-  func receiveGetResource(_ message: Message, _ link: LinkIdentifier?, _ router: isolated Router) {
-    guard let neighbour = neighbour(link, message, router) else { return }
-    guard let root = try? Unpickled(message.payload, globals: .denyAll).root,
-      let name = try? PythonResource.Name(root)
-    else { return PythonHost.log.error("GET_RESOURCE from context \(message.source) names no file of a package") }
-    let isServed = !isRoot || state.withLock({ $0.isServing })
-    switch isServed && policy.allows(name.package)
-      ? state.withLock({ $0.resources.request(name, for: neighbour) }) : .refuse
-    {
-    case .wait: break
-    case .find: find(name, router)
-    case .refuse: send(PythonResource(name: name, content: nil), to: neighbour, router)
-    }
-  }
-
-  /// The parent sends a file of a package.
-  func receiveLoadResource(_ message: Message, _ router: isolated Router) {
-    guard !message.isDead else { return }
-    do {
-      receive(try PythonResource(payload: message.payload), router)
-    } catch {
-      PythonHost.log.error("LOAD_RESOURCE from context \(message.source): \(error)")
-    }
-  }
-
-  /// Who asked: the neighbour at the other end of a link, never a parent.
-  private func neighbour(
-    _ link: LinkIdentifier?, _ message: Message, _ router: isolated Router
-  ) -> ContextID? {
-    guard !message.isDead, let link, link != router.table.parentLink else { return nil }
-    return router.table.links[link]?.remote
-  }
-
-  /// A context can no longer be reached.
-  func contextIsGone(_ context: ContextID) {
-    state.withLock {
-      $0.modules.remove(context)
-      $0.resources.remove(context)
-    }
-  }
-
-  // MARK: acting
-
-  private func request(_ name: String, for requester: ModuleTable.Requester, _ router: isolated Router) {
-    perform(state.withLock { $0.modules.request(name, for: requester) }, router)
-  }
-
-  private func receive(_ module: PythonModule, _ router: isolated Router) {
-    let actions = state.withLock { state in
-      defer { if state.modules.waitingCount == 0 { state.hasToldOfRefusal = false } }
-      return state.modules.receive(module)
-    }
-    perform(actions, router)
-  }
-
-  private func perform(_ actions: [ModuleTable.Action], _ router: isolated Router) {
-    for action in actions {
-      switch action {
-      case .find(let name): find(name, router)
-      case .send(let module, let neighbour): send(module, to: neighbour, router)
-      case .give(let module, let ticket): state.withLock { $0.tickets[ticket] }?.finish(.success(module))
-      case .refuse(let name, let requester):
-        tellOfRefusal(name)
-        switch requester {
-        case .neighbour(let neighbour): send(PythonModule(name: name), to: neighbour, router)
-        case .own(let ticket): state.withLock { $0.tickets[ticket] }?.finish(.success(PythonModule(name: name)))
-        }
-      }
-    }
-  }
-
-  /// Once, or the log would grow as fast as somebody asks.
-  private func tellOfRefusal(_ name: String) {
-    let isFirst = state.withLock { state in
-      defer { state.hasToldOfRefusal = true }
-      return !state.hasToldOfRefusal
-    }
-    if isFirst { PythonHost.log.error("too many wait for Python modules: \(name) is refused, and others may be") }
-  }
-
-  private func find(_ name: String, _ router: isolated Router) {
-    guard isRoot else {
-      guard let parent = router.table.parentID else { return receive(PythonModule(name: name), router) }
-      return router.route(
-        Message(destination: parent, source: router.contextID, handle: .getModule, payload: Array(name.utf8)),
-        from: nil)
-    }
-    guard policy.allows(name), let finder = state.withLock({ $0.finder }) else {
-      return receive(PythonModule(name: name), router)
-    }
-    finder.ask("module", [name]) { [self, weak router] result in
-      router?.enter { receive(module(name, result), $0) }
-    }
-  }
-
-  private func module(_ name: String, _ result: Result<Unpickled.Node, PythonUnavailableError>) -> PythonModule {
-    do {
-      let found = try result.get()
-      guard !found.isNone else {
-        PythonHost.log.debug("no source of \(name)")
-        return PythonModule(name: name)
-      }
-      guard var content = PythonModule.Content(found: found) else { throw StreamError("it is no module") }
-      content.related = content.related.filter(policy.allows)
-      let module = PythonModule(name: name, content: content)
-      guard module.cost <= maximumMessageSize else { throw StreamError("it is larger than a message may be") }
-      return module
-    } catch let error as PythonUnavailableError where error.isEnd {
-      // That has been logged.
-      return PythonModule(name: name)
-    } catch {
-      PythonHost.log.error("\(name) cannot be served: \(error)")
-      return PythonModule(name: name)
-    }
-  }
-
-  private func find(_ name: PythonResource.Name, _ router: isolated Router) {
-    guard isRoot else {
-      guard let parent = router.table.parentID, let payload = try? name.payload() else {
-        return receive(PythonResource(name: name, content: nil), router)
-      }
-      return router.route(
-        Message(
-          destination: parent, source: router.contextID, handle: .getResource, encoding: .pickle, payload: payload),
-        from: nil)
-    }
-    guard let finder = state.withLock({ $0.finder }) else {
-      return receive(PythonResource(name: name, content: nil), router)
-    }
-    finder.ask("resource", [name.package, name.name]) { [self, weak router] result in
-      let content = (try? result.get())?.bytes
-      router?.enter { receive(PythonResource(name: name, content: content), $0) }
-    }
-  }
-
-  private func receive(_ resource: PythonResource, _ router: isolated Router) {
-    for neighbour in state.withLock({ $0.resources.receive(resource.name) }) { send(resource, to: neighbour, router) }
-  }
-
-  private func send(_ module: PythonModule, to neighbour: ContextID, _ router: isolated Router) {
-    guard let payload = try? module.payload() else { return }
-    router.route(
-      Message(
-        destination: neighbour, source: router.contextID, handle: .loadModule, encoding: .pickle, payload: payload),
-      from: nil)
-  }
-
-  private func send(_ resource: PythonResource, to neighbour: ContextID, _ router: isolated Router) {
-    var resource = resource
-    // One that does not fit is none, or who waits for it would wait without end.
-    if resource.content?.count ?? 0 > maximumMessageSize - 4_096 { resource.content = nil }
-    guard let payload = try? resource.payload() else { return }
-    router.route(
-      Message(
-        destination: neighbour, source: router.contextID, handle: .loadResource, encoding: .pickle, payload: payload),
-      from: nil)
-  }
-}
-
-extension PythonModule.Content {
-  /// Reads what the finder tells of a module; nil if that is something else.
-  init?(found node: Unpickled.Node) {
-    guard node.isSequence, node.count == 4, let path = node.element(1).text, let compressed = node.element(2).bytes,
-      let related = node.element(3).texts
-    else { return nil }
-    self.init(submodules: node.element(0).texts, path: path, compressed: compressed, related: related)
   }
 }

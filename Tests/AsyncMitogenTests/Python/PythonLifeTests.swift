@@ -101,6 +101,17 @@ struct PythonLifeTests {
       #expect(finders().split(separator: "\n").filter { Facts.isAlive(Int32($0) ?? 0) }.isEmpty)
       _ = try await router.local(python: try Python.program())
       _ = try await router.local(python: try Python.program())
+      let running = finders().split(separator: "\n").compactMap { Int32($0) }.filter { Facts.isAlive($0) }
+      // One that is killed is followed by another.
+      for number in running { kill(number, SIGKILL) }
+      let before = try await router.local(python: try Python.program())
+      while true {
+        let child = try await router.local(python: try Python.program())
+        let value: Int? = try? await child.call(python: "builtins.eval", "__import__('number').value")
+        if value == 1 { break }
+      }
+      let value: Int? = try? await before.call(python: "builtins.eval", "__import__('number').value")
+      #expect(value == 1)
     }
     #expect(!finders().split(separator: "\n").contains { Facts.isAlive(Int32($0) ?? 0) })
   }
