@@ -42,29 +42,17 @@ extension PythonHost {
       from: nil)
   }
 
-  /// A neighbour asks for a file of a package.
-  func receiveGetResource(_ message: Message, _ link: LinkIdentifier?, _ router: isolated Router) {
-    guard let neighbour = neighbour(link, message, router) else { return }
-    guard let root = try? Unpickled(message.payload, globals: .denyAll).root,
-      let name = try? PythonResource.Name(root)
-    else { return PythonHost.log.error("GET_RESOURCE from context \(message.source) names no file of a package") }
-    let isServed = !isRoot || state.withLock({ $0.isServing })
-    switch isServed && policy.allows(name.package)
-      ? state.withLock({ $0.resources.request(name, for: neighbour) }) : .refuse
-    {
-    case .wait: break
-    case .find: find(name, router)
-    case .refuse: send(PythonResource(name: name, content: nil), to: neighbour, router)
-    }
-  }
-
-  /// The parent sends a file of a package.
-  func receiveLoadResource(_ message: Message, _ router: isolated Router) {
-    guard !message.isDead else { return }
-    do {
-      receive(try PythonResource(payload: message.payload), router)
-    } catch {
-      PythonHost.log.error("LOAD_RESOURCE from context \(message.source): \(error)")
+  /// Looks for a file of a Python package, which nobody has registered as a resource.
+  func findResource(
+    _ name: ResourceName, _ router: isolated Router,
+    _ answer: @escaping @Sendable (_ content: [UInt8]?, _ router: isolated Router) -> Void
+  ) {
+    guard PythonModuleName.read(name.package.utf8) != nil, policy.allows(name.package),
+      let finder = state.withLock({ $0.finder })
+    else { return answer(nil, router) }
+    finder.ask("resource", [name.package, name.name]) { [weak router] result in
+      let content = (try? result.get())?.bytes
+      router?.enter { answer(content, $0) }
     }
   }
 
@@ -78,10 +66,7 @@ extension PythonHost {
 
   /// A context can no longer be reached.
   func contextIsGone(_ context: ContextID) {
-    state.withLock {
-      $0.modules.remove(context)
-      $0.resources.remove(context)
-    }
+    state.withLock { $0.modules.remove(context) }
   }
 
   // MARK: acting
@@ -163,45 +148,11 @@ extension PythonHost {
     }
   }
 
-  private func find(_ name: PythonResource.Name, _ router: isolated Router) {
-    guard isRoot else {
-      guard let parent = router.table.parentID, let payload = try? name.payload() else {
-        return receive(PythonResource(name: name, content: nil), router)
-      }
-      return router.route(
-        Message(
-          destination: parent, source: router.contextID, handle: .getResource, encoding: .pickle, payload: payload),
-        from: nil)
-    }
-    guard let finder = state.withLock({ $0.finder }) else {
-      return receive(PythonResource(name: name, content: nil), router)
-    }
-    finder.ask("resource", [name.package, name.name]) { [self, weak router] result in
-      let content = (try? result.get())?.bytes
-      router?.enter { receive(PythonResource(name: name, content: content), $0) }
-    }
-  }
-
-  private func receive(_ resource: PythonResource, _ router: isolated Router) {
-    for neighbour in state.withLock({ $0.resources.receive(resource.name) }) { send(resource, to: neighbour, router) }
-  }
-
   private func send(_ module: PythonModule, to neighbour: ContextID, _ router: isolated Router) {
     guard let payload = try? module.payload() else { return }
     router.route(
       Message(
         destination: neighbour, source: router.contextID, handle: .loadModule, encoding: .pickle, payload: payload),
-      from: nil)
-  }
-
-  private func send(_ resource: PythonResource, to neighbour: ContextID, _ router: isolated Router) {
-    var resource = resource
-    // One that does not fit is none, or who waits for it would wait without end.
-    if resource.content?.count ?? 0 > maximumMessageSize - 4_096 { resource.content = nil }
-    guard let payload = try? resource.payload() else { return }
-    router.route(
-      Message(
-        destination: neighbour, source: router.contextID, handle: .loadResource, encoding: .pickle, payload: payload),
       from: nil)
   }
 }

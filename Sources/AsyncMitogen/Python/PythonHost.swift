@@ -8,7 +8,6 @@ internal import Synchronization
 final class PythonHost: Sendable {
   struct State: Sendable {
     var modules: ModuleTable
-    var resources = ResourceTable()
     var finder: ModuleFinder?
     var isServing = false
     var isEnded = false

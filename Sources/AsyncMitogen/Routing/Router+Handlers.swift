@@ -13,11 +13,9 @@ extension Router {
     add(.detaching, policy: .immediateChild) { $0.receiveDetaching($1, $2) }
     add(.keepAlive, policy: .immediateChild) { router, _, _ in router.keepAliveMessages &+= 1 }
     add(.detached, policy: .immediateChild) { $0.receiveDetached($1, $2) }
-    add(.getModule, policy: nil) { router, message, _ in router.answerGetModule(message) }
+    add(.getModule, policy: .immediateChild) { $0.python.receiveGetModule($1, $2, $0) }
     add(.getResource, policy: .immediateChild) { $0.resourceStore.receiveRequest($1, $2, $0) }
     add(.loadResource, policy: .parent) { router, message, _ in router.resourceStore.receiveAnswer(message, router) }
-    add(.getModule, policy: .immediateChild) { $0.python.receiveGetModule($1, $2, $0) }
-    add(.getResource, policy: .immediateChild) { $0.python.receiveGetResource($1, $2, $0) }
     add(.capabilities, policy: nil) { router, message, _ in
       router.reply(to: message, payload: Array(Router.capabilities.utf8))
     }
@@ -29,7 +27,6 @@ extension Router {
   private nonisolated func addPythonHandlers() {
     add(.loadModule, policy: .parent) { router, message, _ in router.python.receiveLoadModule(message, router) }
     add(.forwardModule, policy: .parent) { router, message, _ in router.python.receiveForwardModule(message, router) }
-    add(.loadResource, policy: .parent) { router, message, _ in router.python.receiveLoadResource(message, router) }
   }
 
   /// Registers what only the root of a tree answers.

@@ -49,7 +49,8 @@ public struct RouterConfiguration: Sendable {
     shutdownTimeout: Duration = .seconds(5), poolSize: Int = 16, maxConcurrentCalls: Int = 1_024,
     maxQueuedCalls: Int = 65_536, cache: ImageCache = .none, maxConcurrentConnections: Int = 16,
     maxConcurrentForks: Int = 32,
-    keepAliveInterval: Duration? = .seconds(15), python: PythonInstallation? = .init(), python: PythonInstallation? = .init(), broker: Broker? = nil, dumpsOnSignal: Bool = false,
+    keepAliveInterval: Duration? = .seconds(15), python: PythonInstallation? = .init(), broker: Broker? = nil,
+    dumpsOnSignal: Bool = false,
     idleTimeout: Duration? = nil
   ) {
     self.maxMessageSize = max(0, min(maxMessageSize, Int(UInt32.max)))

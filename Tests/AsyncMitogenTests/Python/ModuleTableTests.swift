@@ -90,16 +90,4 @@ struct ModuleTableTests {
     #expect(table.cachedCount == 0 && table.cachedBytes == 0)
     #expect(table.request("a", for: neighbour(1)) == [.find("a")])
   }
-
-  @Test func `resources are looked for once, and not kept`() {
-    var table = ResourceTable(waitingLimit: 2)
-    let name = PythonResource.Name(package: "a", name: "b")
-    #expect(table.request(name, for: 1) == .find)
-    #expect(table.request(name, for: 2) == .wait)
-    #expect(table.request(name, for: 3) == .refuse)
-    table.remove(1)
-    #expect(table.receive(name) == [2])
-    #expect(table.receive(name) == [] && table.waitingCount == 0)
-    #expect(table.request(name, for: 1) == .find)
-  }
 }

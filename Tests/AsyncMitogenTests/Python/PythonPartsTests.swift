@@ -7,7 +7,7 @@ struct PythonPartsTests {
   private let configuration = ChildConfiguration(
     contextID: 5, parentIDs: [3, 0], debug: true, logLevels: [30, 20, 10], profiling: false, unidirectional: true,
     maximumMessageSize: 1_024, poolSize: 1, maximumConcurrentCalls: 1, maximumQueuedCalls: 1,
-    maximumConcurrentConnections: 1, cache: .none, keepAlive: nil, keepAliveInterval: nil)
+    maximumConcurrentConnections: 1, maximumConcurrentForks: 1, cache: .none, keepAlive: nil, keepAliveInterval: nil)
 
   @Test func `the command line`() {
     let stage = PythonFirstStage(program: ["/usr/bin/env", "python3"], name: "me@host:1", length: 19_000)
@@ -69,18 +69,6 @@ struct PythonPartsTests {
     ] {
       #expect(throws: (any Error).self) { try PythonModule(payload: PickleEncoder().encode(wrong)) }
     }
-  }
-
-  @Test func `resources as they travel`() throws {
-    let name = PythonResource.Name(package: "a.b", name: "c/d.txt")
-    for content: [UInt8]? in [nil, [], [0, 255], [UInt8](repeating: 7, count: 300)] {
-      let resource = PythonResource(name: name, content: content)
-      #expect(try PythonResource(payload: resource.payload()) == resource)
-    }
-    for wrong: PickledValue in [nil, .tuple(["a"]), .tuple(["", "b"]), .tuple(["a b", "c"]), .tuple([1, 2])] {
-      #expect(throws: (any Error).self) { try PythonResource.Name(Unpickled(PickleEncoder().encode(wrong)).root) }
-    }
-    #expect(throws: (any Error).self) { try PythonResource(payload: name.payload()) }
   }
 
   @Test func `which modules are served`() {
