@@ -27,7 +27,8 @@ enum Program {
   private static func perform(_ command: Command) async throws -> Int32 {
     switch command {
     case .facts(let options):
-      return try await FactsCommand(options: options, targets: try options.targets.load()).run()
+      let targets = try options.targets.load().map { target in options.python.map(target.addingPython) ?? target }
+      return try await FactsCommand(options: options, targets: targets).run()
     case .tree(let options):
       return try await TreeCommand(options: options, targets: try options.targets.load()).run()
     case .run(let options, let line):

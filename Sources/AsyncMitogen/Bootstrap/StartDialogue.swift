@@ -4,6 +4,8 @@ enum StartDialogue: Sendable {
   case program(BootstrapDialogue)
   /// A shell runs first, and becomes our program.
   case firstStage(FirstStageDialogue)
+  /// A Python interpreter becomes a context.
+  case python(PythonDialogue)
 
   /// What is to be done.
   enum Action: Sendable, Equatable {
@@ -43,6 +45,10 @@ enum StartDialogue: Sendable {
         }
       }
       return (mapped, rest)
+    case .python(var dialogue):
+      let (actions, rest) = dialogue.receive(bytes)
+      self = .python(dialogue)
+      return (actions, rest)
     }
   }
 
@@ -51,6 +57,7 @@ enum StartDialogue: Sendable {
     switch self {
     case .program(let dialogue): .ended(lines: dialogue.lines)
     case .firstStage(let dialogue): .firstStage(dialogue.ended(), lines: dialogue.lines)
+    case .python(let dialogue): .ended(lines: dialogue.lines)
     }
   }
 }

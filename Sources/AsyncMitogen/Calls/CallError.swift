@@ -16,6 +16,11 @@ public struct CallError: Error, Sendable, Hashable {
   public var typeName: String { chain[0].typeName }
   /// What it says of itself; of a Python one, with its traceback.
   public var message: String { chain[0].message }
+  /// Of a Python error, where it was raised: the lines of ``message`` that Python prints as a traceback; nil of others.
+  public var traceback: String? {
+    guard let lines = message.text(behind: "\n  File \"") else { return nil }
+    return "  File \"" + lines
+  }
   /// The context in which it was thrown, if that is known.
   public var context: ContextID? { chain[0].context }
   /// The errors that caused it, the nearest first: what other contexts threw that were called on the way.

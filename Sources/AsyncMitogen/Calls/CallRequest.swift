@@ -60,7 +60,7 @@ enum CallRequest {
     return end(writer)
   }
 
-  private static func begin(
+  static func begin(
     _ chain: String?, module: String, className: String?, function: String
   ) throws -> PickleWriter {
     var writer = try begin(chain)
@@ -78,7 +78,7 @@ enum CallRequest {
     return writer
   }
 
-  private static func end(_ writer: PickleWriter) -> [UInt8] {
+  static func end(_ writer: PickleWriter) -> [UInt8] {
     var writer = writer
     writer.tuple()
     writer.end()

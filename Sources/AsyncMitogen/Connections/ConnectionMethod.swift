@@ -41,6 +41,9 @@ public struct ConnectionOptions: Codable, Sendable, Hashable {
   /// Where the program is kept over there; as the router's configuration says if nil.
   public var cache: ImageCache?
 
+  /// The Python interpreter to start in place of this program; nil for this program. Mitogen's `python_path`.
+  public var python: PythonProgram?
+
   enum CodingKeys: String, CodingKey {
     case name
     case remoteName = "remote_name"
@@ -49,13 +52,15 @@ public struct ConnectionOptions: Codable, Sendable, Hashable {
     case image, cache
     case idleTimeout = "idle_timeout"
     case lifetime
+    case python = "python_path"
   }
 
   /// Makes options.
   public init(
     name: String? = nil, remoteName: String? = nil, debug: Bool = false, profiling: Bool = false,
     unidirectional: Bool? = nil, connectTimeout: Duration = .seconds(30), image: ProgramImage? = nil,
-    cache: ImageCache? = nil, idleTimeout: Duration? = nil, lifetime: Duration? = nil
+    cache: ImageCache? = nil, idleTimeout: Duration? = nil, lifetime: Duration? = nil,
+    python: PythonProgram? = nil
   ) {
     self.name = name
     self.remoteName = remoteName
@@ -67,6 +72,7 @@ public struct ConnectionOptions: Codable, Sendable, Hashable {
     self.cache = cache
     self.idleTimeout = idleTimeout
     self.lifetime = lifetime
+    self.python = python
   }
 }
 

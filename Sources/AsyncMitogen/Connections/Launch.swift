@@ -5,12 +5,14 @@ struct Launch: Sendable {
   var plan: LaunchPlan
   /// The shell that runs first, and what it becomes; nil if the program is started at once.
   var firstStage: (stage: FirstStage, image: ProgramImage)?
+  /// What a Python interpreter is sent to become a context; nil if none is started.
+  var preamble: [UInt8]?
   var authenticate: Authenticator?
 
   /// The command line as an error shows it, without the text of the first stage.
   var commandForPeople: [String] {
     ([plan.path] + plan.arguments.dropFirst()).map {
-      [FirstStage.ownFileText + FirstStage.text, FirstStage.text].reduce($0) { line, text in
+      [PythonFirstStage.encoded, FirstStage.ownFileText + FirstStage.text, FirstStage.text].reduce($0) { line, text in
         line.replacing(bytes: text, with: "(first stage)")
           .replacing(bytes: LoginShellWords.encoded(text), with: "(first stage)")
       }
@@ -33,8 +35,9 @@ extension Router {
   ///
   /// - Throws: ``StreamError`` if the options contradict each other, ``ConnectionError`` if the program cannot be read.
   nonisolated func prepareLaunch(
-    of method: some ConnectionMethod, _ authenticate: Authenticator?
+    of method: any ConnectionMethod, _ id: ContextID, _ authenticate: Authenticator?
   ) async throws -> Launch {
+    if let python = method.options.python { return try await preparePython(python, method, id, authenticate) }
     if let command = method as? any CommandConnection {
       let (stage, image) = try await firstStage(command.options, name: command.defaultName, reach: command.reach)
       let boot = (command.isReadByShell ? ["exec"] : []) + stage.arguments
@@ -73,7 +76,7 @@ extension Router {
   }
 
   /// Asks a container's manager for the container's first process.
-  private nonisolated func leader(of method: SetnsConnection) async throws -> Int32 {
+  nonisolated func leader(of method: SetnsConnection) async throws -> Int32 {
     let name = method.contextName(processID: 0)
     guard let lookup = method.leaderLookup else { return try method.leaderNumber }
     guard let broker else { throw ConnectionError.failed(name, "a simulated router starts no processes") }

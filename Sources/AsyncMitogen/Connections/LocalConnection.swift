@@ -34,7 +34,7 @@ public struct LocalConnection: ConnectionMethod {
 }
 
 extension Router {
-  /// Starts a process of this program on the same machine. Mitogen's `local`.
+  /// Starts a process of this program, or of Python, on the same machine. Mitogen's `local`.
   ///
   /// - Parameters:
   ///   - remoteName: How it is called in process listings; `user@host:pid` of its parent if nil.
@@ -42,15 +42,16 @@ extension Router {
   ///   - connectTimeout: How long it may take until it is up; 30 s by default.
   ///   - profiling: Whether it reports where it spent its time.
   ///   - unidirectional: Whether contexts below it may only talk to their parents; as the router's if nil.
+  ///   - python: The Python interpreter to start in place of this program; nil for this program.
   ///   - via: The context that starts it, on its own machine; this one if nil.
   /// - Throws: ``ConnectionError``, `CancellationError`, and what a call of `via` throws.
   public nonisolated func local(
     remoteName: String? = nil, debug: Bool = false, connectTimeout: Duration = .seconds(30),
-    profiling: Bool = false, unidirectional: Bool? = nil, via: Context? = nil
+    profiling: Bool = false, unidirectional: Bool? = nil, python: PythonProgram? = nil, via: Context? = nil
   ) async throws -> Context {
     let options = ConnectionOptions(
       remoteName: remoteName, debug: debug, profiling: profiling, unidirectional: unidirectional,
-      connectTimeout: connectTimeout)
+      connectTimeout: connectTimeout, python: python)
     return try await connect(LocalConnection(options: options), via: via)
   }
 }

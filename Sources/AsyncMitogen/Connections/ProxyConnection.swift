@@ -3,11 +3,15 @@ internal import Synchronization
 /// Starts contexts from other ones. Mitogen's `proxy_connect`.
 extension Router {
   /// Asks another context to start one.
-  nonisolated func connect<Method: ConnectionMethod>(
-    _ method: Method, through via: Context, _ authenticate: Authenticator?
+  nonisolated func connect(
+    _ method: any ConnectionMethod, through via: Context, _ authenticate: Authenticator?
   ) async throws -> Context {
     let reply: ProxyConnectReply
-    if let authenticate {
+    if method.options.python != nil, await isPython(via) {
+      // It answers nothing itself, and asks nobody.
+      let request = try CallRequest.pythonProxyConnect(method)
+      reply = try await call(request, in: via, timeout: nil, as: ProxyConnectReply.self)
+    } else if let authenticate {
       reply = try await connect(method, through: via, asking: authenticate)
     } else {
       let request = try CallRequest.proxyConnect(method, authenticator: nil)
@@ -26,8 +30,8 @@ extension Router {
   }
 
   /// As the other, answering questions meanwhile.
-  private nonisolated func connect<Method: ConnectionMethod>(
-    _ method: Method, through via: Context, asking authenticate: @escaping Authenticator
+  private nonisolated func connect(
+    _ method: any ConnectionMethod, through via: Context, asking authenticate: @escaping Authenticator
   ) async throws -> ProxyConnectReply {
     let questions = Receiver<AuthenticationQuestion>(router: self, respondent: via)
     defer { questions.close() }

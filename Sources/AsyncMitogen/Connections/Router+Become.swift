@@ -18,6 +18,7 @@ extension Router {
   ///   - unidirectional: Whether contexts below it may only talk to their parents; as the router's if nil.
   ///   - image: The program to run there; that of the context that starts it if nil.
   ///   - cache: Where that program is kept there; as the router's configuration says if nil.
+  ///   - python: The Python interpreter to start there in place of a program of ours; nil for none.
   ///   - via: The context that starts it; this one if nil.
   ///   - authenticate: Answers what is asked and the options do not answer.
   /// - Throws: ``ConnectionError``, ``PasswordError``, `CancellationError`, and what a call of `via` throws.
@@ -26,12 +27,13 @@ extension Router {
     setHome: Bool? = nil, login: Bool? = nil, selinuxRole: String? = nil, selinuxType: String? = nil,
     sudoArguments: [String] = [],
     remoteName: String? = nil, debug: Bool = false, connectTimeout: Duration = .seconds(30), profiling: Bool = false,
-    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, via: Context? = nil,
+    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, python: PythonProgram? = nil,
+    via: Context? = nil,
     authenticate: Authenticator? = nil
   ) async throws -> Context {
     let options = ConnectionOptions(
       remoteName: remoteName, debug: debug, profiling: profiling, unidirectional: unidirectional,
-      connectTimeout: connectTimeout, image: image, cache: cache)
+      connectTimeout: connectTimeout, image: image, cache: cache, python: python)
     let method = SudoConnection(
       username: username, sudoPath: sudoPath, password: password, preserveEnvironment: preserveEnvironment,
       setHome: setHome, login: login, selinuxRole: selinuxRole, selinuxType: selinuxType,
@@ -52,18 +54,20 @@ extension Router {
   ///   - unidirectional: Whether contexts below it may only talk to their parents; as the router's if nil.
   ///   - image: The program to run there; that of the context that starts it if nil.
   ///   - cache: Where that program is kept there; as the router's configuration says if nil.
+  ///   - python: The Python interpreter to start there in place of a program of ours; nil for none.
   ///   - via: The context that starts it; this one if nil.
   ///   - authenticate: Answers what is asked and the options do not answer.
   /// - Throws: ``ConnectionError``, ``PasswordError``, `CancellationError`, and what a call of `via` throws.
   public nonisolated func su(
     username: String = "root", password: Secret? = nil, suPath: String = "su",
     remoteName: String? = nil, debug: Bool = false, connectTimeout: Duration = .seconds(30), profiling: Bool = false,
-    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, via: Context? = nil,
+    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, python: PythonProgram? = nil,
+    via: Context? = nil,
     authenticate: Authenticator? = nil
   ) async throws -> Context {
     let options = ConnectionOptions(
       remoteName: remoteName, debug: debug, profiling: profiling, unidirectional: unidirectional,
-      connectTimeout: connectTimeout, image: image, cache: cache)
+      connectTimeout: connectTimeout, image: image, cache: cache, python: python)
     let method = SuConnection(
       username: username, password: password, suPath: suPath, isInteractive: authenticate != nil, options: options)
     return try await connect(method, via: via, authenticate: authenticate)
@@ -82,18 +86,20 @@ extension Router {
   ///   - unidirectional: Whether contexts below it may only talk to their parents; as the router's if nil.
   ///   - image: The program to run there; that of the context that starts it if nil.
   ///   - cache: Where that program is kept there; as the router's configuration says if nil.
+  ///   - python: The Python interpreter to start there in place of a program of ours; nil for none.
   ///   - via: The context that starts it; this one if nil.
   ///   - authenticate: Answers what is asked and the options do not answer.
   /// - Throws: ``ConnectionError``, ``PasswordError``, `CancellationError`, and what a call of `via` throws.
   public nonisolated func doas(
     username: String = "root", password: Secret? = nil, doasPath: String = "doas",
     remoteName: String? = nil, debug: Bool = false, connectTimeout: Duration = .seconds(30), profiling: Bool = false,
-    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, via: Context? = nil,
+    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, python: PythonProgram? = nil,
+    via: Context? = nil,
     authenticate: Authenticator? = nil
   ) async throws -> Context {
     let options = ConnectionOptions(
       remoteName: remoteName, debug: debug, profiling: profiling, unidirectional: unidirectional,
-      connectTimeout: connectTimeout, image: image, cache: cache)
+      connectTimeout: connectTimeout, image: image, cache: cache, python: python)
     let method = DoasConnection(
       username: username, password: password, doasPath: doasPath, isInteractive: authenticate != nil, options: options)
     return try await connect(method, via: via, authenticate: authenticate)

@@ -3,7 +3,7 @@ internal import Glibc
 internal import Synchronization
 
 extension Router {
-  /// Starts a context. Mitogen's `connect`; ``local(remoteName:debug:connectTimeout:profiling:unidirectional:via:)``,
+  /// Starts a context. Mitogen's `connect`; ``local(remoteName:debug:connectTimeout:profiling:unidirectional:python:via:)``,
   /// `ssh`, `sudo` and their like are thin over it.
   ///
   /// The program is sent where it is not there already. At most ``RouterConfiguration/maxConcurrentConnections`` are
@@ -32,7 +32,7 @@ extension Router {
     _ method: some ConnectionMethod, _ authenticate: Authenticator?
   ) async throws -> Context {
     let id = try await allocateID()
-    var launch = try await prepareLaunch(of: method, authenticate)
+    var launch = try await prepareLaunch(of: method, id, authenticate)
     do {
       let (launched, name) = try self.launch(&launch, method, id)
       return try await adopt(launched, id: id, name: name, timeout: method.options.connectTimeout)
@@ -78,7 +78,8 @@ extension Router {
     var descriptors = try ChildDescriptors(plan.streams)
     // The socket of a local process is closed when either ends, whatever happens.
     let keepAlive = launch.firstStage == nil ? nil : configuration.keepAliveInterval
-    let greeting = try childConfiguration(method.options, id, keepAlive: keepAlive).greeting()
+    let greeting =
+      try launch.preamble ?? childConfiguration(method.options, id, keepAlive: keepAlive).greeting()
     let process = try ChildProcess(
       path: plan.path, arguments: plan.arguments, environment: plan.wholeEnvironment, input: descriptors.input,
       output: descriptors.output, error: descriptors.error, terminal: descriptors.terminal, poller: broker.core.poller)
@@ -87,6 +88,7 @@ extension Router {
       input: descriptors.stream, output: descriptors.stream, poller: broker.core.poller, keepsAlive: true)
     var start = ChildStart(
       greeting: greeting, firstStage: launch.firstStage, endHint: plan.endHint, keepAlive: keepAlive)
+    start.isPython = launch.preamble != nil
     if let dialogue = plan.login {
       start.login = ChildStart.Login(
         dialogue: dialogue, authenticate: launch.authenticate,

@@ -12,16 +12,18 @@ extension Router {
   ///   - unidirectional: Whether contexts below it may only talk to their parents; as the router's if nil.
   ///   - image: The program to run there; that of the context that starts it if nil.
   ///   - cache: Where that program is kept there; as the router's configuration says if nil.
+  ///   - python: The Python interpreter to start there in place of a program of ours; nil for none.
   ///   - via: The context that starts it; this one if nil.
   /// - Throws: ``ConnectionError``, `CancellationError`, and what a call of `via` throws.
   public nonisolated func docker(
     container: String, username: String? = nil, dockerPath: String = "docker",
     remoteName: String? = nil, debug: Bool = false, connectTimeout: Duration = .seconds(30), profiling: Bool = false,
-    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, via: Context? = nil
+    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, python: PythonProgram? = nil,
+    via: Context? = nil
   ) async throws -> Context {
     let options = ConnectionOptions(
       remoteName: remoteName, debug: debug, profiling: profiling, unidirectional: unidirectional,
-      connectTimeout: connectTimeout, image: image, cache: cache)
+      connectTimeout: connectTimeout, image: image, cache: cache, python: python)
     let method = DockerConnection(
       container: container, username: username, dockerPath: dockerPath, options: options)
     return try await connect(method, via: via)
@@ -40,16 +42,18 @@ extension Router {
   ///   - unidirectional: Whether contexts below it may only talk to their parents; as the router's if nil.
   ///   - program: The program to run there; that of the context that starts it if nil.
   ///   - cache: Where that program is kept there; as the router's configuration says if nil.
+  ///   - python: The Python interpreter to start there in place of a program of ours; nil for none.
   ///   - via: The context that starts it; this one if nil.
   /// - Throws: ``ConnectionError``, `CancellationError`, and what a call of `via` throws.
   public nonisolated func docker(
     image: String, username: String? = nil, dockerPath: String = "docker",
     remoteName: String? = nil, debug: Bool = false, connectTimeout: Duration = .seconds(30), profiling: Bool = false,
-    unidirectional: Bool? = nil, program: ProgramImage? = nil, cache: ImageCache? = nil, via: Context? = nil
+    unidirectional: Bool? = nil, program: ProgramImage? = nil, cache: ImageCache? = nil, python: PythonProgram? = nil,
+    via: Context? = nil
   ) async throws -> Context {
     let options = ConnectionOptions(
       remoteName: remoteName, debug: debug, profiling: profiling, unidirectional: unidirectional,
-      connectTimeout: connectTimeout, image: program, cache: cache)
+      connectTimeout: connectTimeout, image: program, cache: cache, python: python)
     let method = DockerConnection(
       image: image, username: username, dockerPath: dockerPath, options: options)
     return try await connect(method, via: via)
@@ -68,16 +72,18 @@ extension Router {
   ///   - unidirectional: Whether contexts below it may only talk to their parents; as the router's if nil.
   ///   - image: The program to run there; that of the context that starts it if nil.
   ///   - cache: Where that program is kept there; as the router's configuration says if nil.
+  ///   - python: The Python interpreter to start there in place of a program of ours; nil for none.
   ///   - via: The context that starts it; this one if nil.
   /// - Throws: ``ConnectionError``, `CancellationError`, and what a call of `via` throws.
   public nonisolated func podman(
     container: String, username: String? = nil, podmanPath: String = "podman",
     remoteName: String? = nil, debug: Bool = false, connectTimeout: Duration = .seconds(30), profiling: Bool = false,
-    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, via: Context? = nil
+    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, python: PythonProgram? = nil,
+    via: Context? = nil
   ) async throws -> Context {
     let options = ConnectionOptions(
       remoteName: remoteName, debug: debug, profiling: profiling, unidirectional: unidirectional,
-      connectTimeout: connectTimeout, image: image, cache: cache)
+      connectTimeout: connectTimeout, image: image, cache: cache, python: python)
     let method = PodmanConnection(
       container: container, username: username, podmanPath: podmanPath, options: options)
     return try await connect(method, via: via)
@@ -96,16 +102,18 @@ extension Router {
   ///   - unidirectional: Whether contexts below it may only talk to their parents; as the router's if nil.
   ///   - image: The program to run there; that of the context that starts it if nil.
   ///   - cache: Where that program is kept there; as the router's configuration says if nil.
+  ///   - python: The Python interpreter to start there in place of a program of ours; nil for none.
   ///   - via: The context that starts it; this one if nil.
   /// - Throws: ``ConnectionError``, `CancellationError`, and what a call of `via` throws.
   public nonisolated func buildah(
     container: String, username: String? = nil, buildahPath: String = "buildah",
     remoteName: String? = nil, debug: Bool = false, connectTimeout: Duration = .seconds(30), profiling: Bool = false,
-    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, via: Context? = nil
+    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, python: PythonProgram? = nil,
+    via: Context? = nil
   ) async throws -> Context {
     let options = ConnectionOptions(
       remoteName: remoteName, debug: debug, profiling: profiling, unidirectional: unidirectional,
-      connectTimeout: connectTimeout, image: image, cache: cache)
+      connectTimeout: connectTimeout, image: image, cache: cache, python: python)
     let method = BuildahConnection(
       container: container, username: username, buildahPath: buildahPath, options: options)
     return try await connect(method, via: via)
@@ -124,16 +132,18 @@ extension Router {
   ///   - unidirectional: Whether contexts below it may only talk to their parents; as the router's if nil.
   ///   - image: The program to run there; that of the context that starts it if nil.
   ///   - cache: Where that program is kept there; as the router's configuration says if nil.
+  ///   - python: The Python interpreter to start there in place of a program of ours; nil for none.
   ///   - via: The context that starts it; this one if nil.
   /// - Throws: ``ConnectionError``, `CancellationError`, and what a call of `via` throws.
   public nonisolated func kubectl(
     pod: String, kubectlPath: String = "kubectl", kubectlArguments: [String] = [],
     remoteName: String? = nil, debug: Bool = false, connectTimeout: Duration = .seconds(30), profiling: Bool = false,
-    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, via: Context? = nil
+    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, python: PythonProgram? = nil,
+    via: Context? = nil
   ) async throws -> Context {
     let options = ConnectionOptions(
       remoteName: remoteName, debug: debug, profiling: profiling, unidirectional: unidirectional,
-      connectTimeout: connectTimeout, image: image, cache: cache)
+      connectTimeout: connectTimeout, image: image, cache: cache, python: python)
     let method = KubectlConnection(
       pod: pod, kubectlPath: kubectlPath, kubectlArguments: kubectlArguments, options: options)
     return try await connect(method, via: via)

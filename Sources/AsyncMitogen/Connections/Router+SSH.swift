@@ -24,6 +24,7 @@ extension Router {
   ///   - unidirectional: Whether contexts below it may only talk to their parents; as the router's if nil.
   ///   - image: The program to run there; that of the context that starts it if nil.
   ///   - cache: Where that program is kept there; as the router's configuration says if nil.
+  ///   - python: The Python interpreter to start there in place of a program of ours; nil for none.
   ///   - via: The context that starts it; this one if nil.
   ///   - authenticate: Answers what is asked and the options do not answer.
   /// - Throws: ``ConnectionError``, ``PasswordError``, ``HostKeyError``, `CancellationError`, and what a call of `via` throws.
@@ -33,12 +34,13 @@ extension Router {
     compression: Bool = false, keepaliveEnabled: Bool = true, keepaliveInterval: Int = 15, keepaliveCount: Int = 3,
     sshPath: String = "ssh", sshArguments: [String] = [], debugLevel: Int = 0,
     remoteName: String? = nil, debug: Bool = false, connectTimeout: Duration = .seconds(30), profiling: Bool = false,
-    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, via: Context? = nil,
+    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, python: PythonProgram? = nil,
+    via: Context? = nil,
     authenticate: Authenticator? = nil
   ) async throws -> Context {
     let options = ConnectionOptions(
       remoteName: remoteName, debug: debug, profiling: profiling, unidirectional: unidirectional,
-      connectTimeout: connectTimeout, image: image, cache: cache)
+      connectTimeout: connectTimeout, image: image, cache: cache, python: python)
     let method = SSHConnection(
       hostname: hostname, username: username, port: port, sshPath: sshPath, sshArguments: sshArguments,
       checkHostKeys: checkHostKeys, password: password, identityFile: identityFile,

@@ -11,16 +11,18 @@ extension Router {
   ///   - unidirectional: Whether contexts below it may only talk to their parents; as the router's if nil.
   ///   - image: The program to run there; that of the context that starts it if nil.
   ///   - cache: Where that program is kept there; as the router's configuration says if nil.
+  ///   - python: The Python interpreter to start there in place of a program of ours; nil for none.
   ///   - via: The context that starts it; this one if nil.
   /// - Throws: ``ConnectionError``, `CancellationError`, and what a call of `via` throws.
   public nonisolated func lxc(
     container: String, lxcAttachPath: String = "lxc-attach",
     remoteName: String? = nil, debug: Bool = false, connectTimeout: Duration = .seconds(30), profiling: Bool = false,
-    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, via: Context? = nil
+    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, python: PythonProgram? = nil,
+    via: Context? = nil
   ) async throws -> Context {
     let options = ConnectionOptions(
       remoteName: remoteName, debug: debug, profiling: profiling, unidirectional: unidirectional,
-      connectTimeout: connectTimeout, image: image, cache: cache)
+      connectTimeout: connectTimeout, image: image, cache: cache, python: python)
     let method = LXCConnection(
       container: container, lxcAttachPath: lxcAttachPath, options: options)
     return try await connect(method, via: via)
@@ -38,16 +40,18 @@ extension Router {
   ///   - unidirectional: Whether contexts below it may only talk to their parents; as the router's if nil.
   ///   - image: The program to run there; that of the context that starts it if nil.
   ///   - cache: Where that program is kept there; as the router's configuration says if nil.
+  ///   - python: The Python interpreter to start there in place of a program of ours; nil for none.
   ///   - via: The context that starts it; this one if nil.
   /// - Throws: ``ConnectionError``, `CancellationError`, and what a call of `via` throws.
   public nonisolated func lxd(
     container: String, lxcPath: String = "lxc",
     remoteName: String? = nil, debug: Bool = false, connectTimeout: Duration = .seconds(30), profiling: Bool = false,
-    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, via: Context? = nil
+    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, python: PythonProgram? = nil,
+    via: Context? = nil
   ) async throws -> Context {
     let options = ConnectionOptions(
       remoteName: remoteName, debug: debug, profiling: profiling, unidirectional: unidirectional,
-      connectTimeout: connectTimeout, image: image, cache: cache)
+      connectTimeout: connectTimeout, image: image, cache: cache, python: python)
     let method = LXDConnection(
       container: container, lxcPath: lxcPath, options: options)
     return try await connect(method, via: via)
@@ -65,16 +69,18 @@ extension Router {
   ///   - unidirectional: Whether contexts below it may only talk to their parents; as the router's if nil.
   ///   - image: The program to run there; that of the context that starts it if nil.
   ///   - cache: Where that program is kept there; as the router's configuration says if nil.
+  ///   - python: The Python interpreter to start there in place of a program of ours; nil for none.
   ///   - via: The context that starts it; this one if nil.
   /// - Throws: ``ConnectionError``, `CancellationError`, and what a call of `via` throws.
   public nonisolated func incus(
     container: String, incusPath: String = "incus",
     remoteName: String? = nil, debug: Bool = false, connectTimeout: Duration = .seconds(30), profiling: Bool = false,
-    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, via: Context? = nil
+    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, python: PythonProgram? = nil,
+    via: Context? = nil
   ) async throws -> Context {
     let options = ConnectionOptions(
       remoteName: remoteName, debug: debug, profiling: profiling, unidirectional: unidirectional,
-      connectTimeout: connectTimeout, image: image, cache: cache)
+      connectTimeout: connectTimeout, image: image, cache: cache, python: python)
     let method = IncusConnection(
       container: container, incusPath: incusPath, options: options)
     return try await connect(method, via: via)
@@ -93,16 +99,18 @@ extension Router {
   ///   - unidirectional: Whether contexts below it may only talk to their parents; as the router's if nil.
   ///   - image: The program to run there; that of the context that starts it if nil.
   ///   - cache: Where that program is kept there; as the router's configuration says if nil.
+  ///   - python: The Python interpreter to start there in place of a program of ours; nil for none.
   ///   - via: The context that starts it; this one if nil.
   /// - Throws: ``ConnectionError``, `CancellationError`, and what a call of `via` throws.
   public nonisolated func jail(
     container: String, username: String? = nil, jexecPath: String = "/usr/sbin/jexec",
     remoteName: String? = nil, debug: Bool = false, connectTimeout: Duration = .seconds(30), profiling: Bool = false,
-    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, via: Context? = nil
+    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, python: PythonProgram? = nil,
+    via: Context? = nil
   ) async throws -> Context {
     let options = ConnectionOptions(
       remoteName: remoteName, debug: debug, profiling: profiling, unidirectional: unidirectional,
-      connectTimeout: connectTimeout, image: image, cache: cache)
+      connectTimeout: connectTimeout, image: image, cache: cache, python: python)
     let method = JailConnection(
       container: container, username: username, jexecPath: jexecPath, options: options)
     return try await connect(method, via: via)
@@ -127,6 +135,7 @@ extension Router {
   ///   - unidirectional: Whether contexts below it may only talk to their parents; as the router's if nil.
   ///   - image: The program to run there; that of the context that starts it if nil.
   ///   - cache: Where that program is kept there; as the router's configuration says if nil.
+  ///   - python: The Python interpreter to start there in place of a program of ours; nil for none.
   ///   - via: The context that starts it; this one if nil.
   /// - Throws: ``ConnectionError``, `CancellationError`, and what a call of `via` throws.
   public nonisolated func setns(
@@ -134,11 +143,12 @@ extension Router {
     podmanPath: String = "podman", lxcPath: String = "lxc", lxcInfoPath: String = "lxc-info",
     machinectlPath: String = "machinectl",
     remoteName: String? = nil, debug: Bool = false, connectTimeout: Duration = .seconds(30), profiling: Bool = false,
-    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, via: Context? = nil
+    unidirectional: Bool? = nil, image: ProgramImage? = nil, cache: ImageCache? = nil, python: PythonProgram? = nil,
+    via: Context? = nil
   ) async throws -> Context {
     let options = ConnectionOptions(
       remoteName: remoteName, debug: debug, profiling: profiling, unidirectional: unidirectional,
-      connectTimeout: connectTimeout, image: image, cache: cache)
+      connectTimeout: connectTimeout, image: image, cache: cache, python: python)
     let method = SetnsConnection(
       container: container, kind: kind, username: username, dockerPath: dockerPath, podmanPath: podmanPath,
       lxcPath: lxcPath,

@@ -149,8 +149,13 @@ final class ResourceStore: Sendable {
         from: nil)
     }
     guard let source = state.withLock({ $0.sources.find(name) }) else {
-      let content = name == .build ? Array(ImageIdentity.own.text.utf8) : nil
-      return receive(Resource(name: name, content: content), keeps: false, router)
+      if name == .build {
+        return receive(Resource(name: name, content: Array(ImageIdentity.own.text.utf8)), keeps: false, router)
+      }
+      // Perhaps a file of a Python package.
+      return router.python.findResource(name, router) { [self] content, router in
+        receive(Resource(name: name, content: content), keeps: false, router)
+      }
     }
     // Reading a file may take its time.
     Task(executorPreference: router.taskExecutor) { [self, weak router] in

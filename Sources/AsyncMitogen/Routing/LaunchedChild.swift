@@ -13,6 +13,8 @@ struct ChildStart: Sendable {
   let greeting: [UInt8]
   /// The shell that runs first, and the program that it becomes; nil if the program runs from the beginning.
   var firstStage: (stage: FirstStage, image: ProgramImage)?
+  /// Whether it is a Python interpreter, which says when it reads the greeting.
+  var isPython = false
   /// What is asked before that.
   var login: Login?
   /// What may help if it ends before it is up.
@@ -31,7 +33,8 @@ struct ChildStart: Sendable {
 
   /// What is said before the first frame.
   var dialogue: StartDialogue {
-    firstStage.map { .firstStage(FirstStageDialogue(token: $0.stage.token)) } ?? .program(BootstrapDialogue())
+    if isPython { return .python(PythonDialogue()) }
+    return firstStage.map { .firstStage(FirstStageDialogue(token: $0.stage.token)) } ?? .program(BootstrapDialogue())
   }
 }
 

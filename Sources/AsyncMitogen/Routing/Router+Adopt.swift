@@ -20,7 +20,7 @@ extension Router {
     let reader = outputReader(of: launched, link)
     children[link] = ChildLink(context: id, name: name, process: launched.process, errorOutput: reader)
     children[link]?.endHint = launched.start.endHint
-    children[link]?.isDirect = launched.start.firstStage == nil
+    children[link]?.isDirect = launched.start.firstStage == nil && !launched.start.isPython
     let result: Result<BootstrapReport, any Error> = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let timer = loop.schedule(after: timeout) { [weak self] in
@@ -60,7 +60,7 @@ extension Router {
       try stream.start(dialogue: start.dialogue, beginning: beginning) { [weak self] action in
         self?.enter { $0.act(action, link, start) }
       }
-      if start.firstStage == nil { stream.send(raw: start.greeting) }
+      if start.firstStage == nil, !start.isPython { stream.send(raw: start.greeting) }
     }
   }
 

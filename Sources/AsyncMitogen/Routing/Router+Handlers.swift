@@ -13,20 +13,27 @@ extension Router {
     add(.detaching, policy: .immediateChild) { $0.receiveDetaching($1, $2) }
     add(.keepAlive, policy: .immediateChild) { router, _, _ in router.keepAliveMessages &+= 1 }
     add(.detached, policy: .immediateChild) { $0.receiveDetached($1, $2) }
-    add(.getModule, policy: nil) { router, message, _ in router.answerGetModule(message) }
+    add(.getModule, policy: .immediateChild) { $0.python.receiveGetModule($1, $2, $0) }
     add(.getResource, policy: .immediateChild) { $0.resourceStore.receiveRequest($1, $2, $0) }
     add(.loadResource, policy: .parent) { router, message, _ in router.resourceStore.receiveAnswer(message, router) }
     add(.capabilities, policy: nil) { router, message, _ in
       router.reply(to: message, payload: Array(Router.capabilities.utf8))
     }
     add(.diagnostics, policy: .parent) { router, message, _ in router.answerDiagnostics(message) }
-    if parentIDs.isEmpty { addRootHandlers() }
+    if parentIDs.isEmpty { addRootHandlers() } else { addPythonHandlers() }
+  }
+
+  /// Registers what parents send to contexts that have Python ones below them.
+  private nonisolated func addPythonHandlers() {
+    add(.loadModule, policy: .parent) { router, message, _ in router.python.receiveLoadModule(message, router) }
+    add(.forwardModule, policy: .parent) { router, message, _ in router.python.receiveForwardModule(message, router) }
   }
 
   /// Registers what only the root of a tree answers.
   nonisolated func addRootHandlers() {
     add(.allocateID, policy: nil) { router, message, _ in router.receiveAllocateID(message) }
     add(.forwardLog, policy: nil) { router, message, _ in router.receiveLog(message) }
+    add(.pythonDescription, policy: nil) { router, message, _ in router.python.answerDescription(message, router) }
   }
 
   nonisolated func add(
@@ -107,6 +114,7 @@ extension Router {
     }
     services.contextIsGone(context)
     resourceStore.contextIsGone(context)
+    python.contextIsGone(context)
     let event = Disconnect(context: Context(router: self, id: context, name: name), detail: detail)
     eventHub.tell(.disconnected(event))
     for (_, observer) in disconnectObservers.sorted(by: { $0.key < $1.key }) { observer.yield(event) }
@@ -196,26 +204,7 @@ extension Router {
     return pair[0]..<pair[1]
   }
 
-  // MARK: modules and logs
-
-  /// No Python module can be had from here.
-  private func answerGetModule(_ message: Message) {
-    guard !message.isDead, message.payload.count <= 1_024 else { return }
-    var writer = PickleWriter()
-    writer.begin()
-    writer.mark()
-    writer.string(String(decoding: message.payload, as: UTF8.self), scalars: 1_024)
-    writer.none()
-    writer.none()
-    writer.none()
-    writer.emptyTuple()
-    writer.tuple()
-    writer.end()
-    route(
-      Message(
-        destination: message.source, source: contextID, handle: .loadModule, encoding: .pickle,
-        payload: writer.bytes), from: nil)
-  }
+  // MARK: logs
 
   private func receiveLog(_ message: Message) {
     guard !message.isDead else { return }

@@ -120,6 +120,7 @@ extension Router {
     callSource.withLock { $0 = nil }
     callDump.withLock { $0 = nil }
     resourceStore.end()
+    python.end()
     for waiting in handlers.withLock({ $0.removeAll() }) { deliverDead(DeadReason.brokerExited, to: waiting) }
     for observer in disconnectObservers.values { observer.finish() }
     disconnectObservers = [:]

@@ -33,6 +33,8 @@ internal import Synchronization
   nonisolated let resourceStore: ResourceStore
   /// The service pool of this context.
   nonisolated let services = ServiceHost()
+  /// What Python contexts below get from here.
+  nonisolated let python: PythonHost
   /// Where others of this machine can join.
   nonisolated let listeners = UnixListeners()
   /// Says how many functions run here and wait; set by what calls them.
@@ -105,6 +107,7 @@ internal import Synchronization
     resourceStore = ResourceStore(configuration)
     connectGate = ConnectGate(limit: configuration.maxConcurrentConnections)
     forks = ForkHost(limit: configuration.maxConcurrentForks)
+    python = PythonHost(configuration, isRoot: parentIDs.isEmpty)
     parents = Mutex(parentIDs)
     handlers = Mutex(HandlerTable())
     let query = CapabilityQuery()

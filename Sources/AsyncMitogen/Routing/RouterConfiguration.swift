@@ -37,6 +37,9 @@ public struct RouterConfiguration: Sendable {
   /// After how long without anything to do contexts that are started from here, and below, end by themselves; nil, the
   /// default, means never. See ``ConnectionOptions/idleTimeout``.
   public var idleTimeout: Duration?
+  /// Where Mitogen and the modules for Python contexts are found: by the `python3` beside this program by default. If nil,
+  /// there can be no Python contexts.
+  public var python: PythonInstallation?
   /// The broker to use; nil for one of the router's own, which ends with it.
   public var broker: Broker?
 
@@ -46,7 +49,8 @@ public struct RouterConfiguration: Sendable {
     shutdownTimeout: Duration = .seconds(5), poolSize: Int = 16, maxConcurrentCalls: Int = 1_024,
     maxQueuedCalls: Int = 65_536, cache: ImageCache = .none, maxConcurrentConnections: Int = 16,
     maxConcurrentForks: Int = 32,
-    keepAliveInterval: Duration? = .seconds(15), broker: Broker? = nil, dumpsOnSignal: Bool = false,
+    keepAliveInterval: Duration? = .seconds(15), python: PythonInstallation? = .init(), broker: Broker? = nil,
+    dumpsOnSignal: Bool = false,
     idleTimeout: Duration? = nil
   ) {
     self.maxMessageSize = max(0, min(maxMessageSize, Int(UInt32.max)))
@@ -61,6 +65,7 @@ public struct RouterConfiguration: Sendable {
     self.maxConcurrentConnections = max(0, maxConcurrentConnections)
     self.maxConcurrentForks = max(0, maxConcurrentForks)
     self.keepAliveInterval = keepAliveInterval
+    self.python = python
     self.broker = broker
     self.dumpsOnSignal = dumpsOnSignal
     self.idleTimeout = idleTimeout

@@ -86,6 +86,8 @@ extension Handle {
   public static let tracedService: Handle = 207
   /// Ours: asks a context's broker what it is doing, or to say more; only parents may.
   public static let diagnostics: Handle = 208
+  /// Ours: asks the master which Python's Mitogen it serves.
+  public static let pythonDescription: Handle = 210
   /// Ours: tells a parent that the child, which has detached, sends nothing more.
   public static let detached: Handle = 209
   /// As a reply address: the message is dead, and its payload is the reason.

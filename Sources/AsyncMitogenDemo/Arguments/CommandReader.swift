@@ -57,6 +57,7 @@ struct CommandReader {
       options.local = try reader.number(of: name, attached: value, in: TreeOptions.localRange)
     case "--depth" where !topic.needsTargets:
       options.depth = try reader.number(of: name, attached: value, in: TreeOptions.depthRange)
+    case "--python" where topic == .facts: options.python = try reader.text(of: name, attached: value, "a Python")
     case "--lines" where topic == .tail:
       lines = try reader.number(of: name, attached: value, in: TailOptions.linesRange)
     case "--resume" where topic == .copy || topic == .fetch: resumes = true
@@ -95,7 +96,11 @@ struct CommandReader {
   }
 
   /// Refuses options that do not go together.
-  private func check() throws(UsageError) {
+  private mutating func check() throws(UsageError) {
+    if options.python != nil {
+      if given.contains("--depth") { throw UsageError("--depth does not go with --python: Python starts no chain") }
+      options.depth = 0
+    }
     let hint = "--on SPEC or --inventory FILE (see '\(Program.name) help targets')"
     if options.targets.sources.isEmpty, options.targets.joined == nil {
       if topic.needsTargets { throw UsageError("\(topic.rawValue) needs targets: \(hint)") }

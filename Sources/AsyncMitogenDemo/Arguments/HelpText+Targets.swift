@@ -20,7 +20,11 @@ extension HelpText {
     list: 'ssh_args=-o&ssh_args=User%20me'. All methods have
       \(wrapped(HelpText.common, indentation: "  "))
 
-    and beside them
+    With 'python', the last hop of a target leads to a Python interpreter: 'ssh:host?python=python3'. For facts it is
+    as good as this program, and needs no more than Python there; beside this program there must be one with Mitogen
+    (pip install mitogen): python3, or what the variable \(PythonBeside.variable) names.
+
+    And beside them
     \(options)
 
     Passwords are not shown wherever a target is printed. In a process listing anybody can see them: better is
@@ -31,7 +35,9 @@ extension HelpText {
 
     """
 
-  private static let common = ["connect_timeout", "debug", "name", "profiling", "remote_name", "unidirectional"]
+  private static let common = [
+    "connect_timeout", "debug", "name", "profiling", "python", "remote_name", "unidirectional",
+  ]
 
   private static var methods: String {
     HopMethod.allCases.map { "  " + $0.syntax.argument.usage(of: $0.rawValue) }.joined(separator: "\n")

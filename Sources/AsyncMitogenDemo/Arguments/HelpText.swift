@@ -29,12 +29,14 @@ enum HelpText {
     """
 
   static let facts = """
-    Usage: \(Program.name) facts [--local N] [--depth N] [--on SPEC]… [--json]
+    Usage: \(Program.name) facts [--local N] [--depth N] [--on SPEC]… [--python PROGRAM] [--json]
 
     Starts contexts and gathers facts in each of them: a table with a row for every context, the processes that use
     most CPU on each host, the tree, and how long each stage took. The use of CPU is that between two samples, taken
     \(FactsCommand.sampleMilliseconds) milliseconds apart.
 
+      --python PROGRAM  gather them in Python contexts, which run that interpreter: python3 for instance. Beside this
+                 program there must be a Python with Mitogen: python3, or what \(PythonBeside.variable) names.
       --json     one JSON document: {"contexts":[…],"stages":{…}}, times in milliseconds, memory in bytes. A context
                  that did not answer has "error" in place of its facts; a target that could not be connected has
                  "name", "target" and "error".

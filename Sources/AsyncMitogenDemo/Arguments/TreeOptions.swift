@@ -6,6 +6,8 @@ struct TreeOptions: Equatable, Sendable {
   var depth = 4
   /// The contexts to start in place of these.
   var targets = TargetOptions()
+  /// The Python that contexts are, in place of this program; nil for none.
+  var python: String?
   /// Whether JSON is printed and not text.
   var json = false
 

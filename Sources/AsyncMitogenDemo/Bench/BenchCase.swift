@@ -57,6 +57,9 @@ struct BenchCase: Sendable {
       name: "shutdown", summary: "the end of 20 children, and of a tree whose master was killed",
       measure: { try await ShutdownCase.measure($0) }),
     BenchCase(
+      name: "python", summary: "calls to a Python child, beside the same from Mitogen itself (skipped without it)",
+      measure: { try await PythonCase.measure($0) }),
+    BenchCase(
       name: "connect", summary: "a context at each --on SPEC, beside its program with the command true",
       needsTargets: true, measure: { try await ConnectCase.measure($0) }),
   ]

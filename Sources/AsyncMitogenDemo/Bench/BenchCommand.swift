@@ -68,6 +68,8 @@ enum BenchCommand {
     for benchCase in cases {
       do {
         for figure in try await benchCase.measure(effort) { report.add(figure) }
+      } catch let skipped as SkippedCase {
+        Console.error("\(benchCase.name) is skipped: \(skipped.reason)")
       } catch {
         Console.error("\(benchCase.name): \(error)")
         status = 1

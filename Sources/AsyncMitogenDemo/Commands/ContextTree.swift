@@ -79,7 +79,7 @@ extension ContextTree {
       timeline.finish("connect")
       return tree
     }
-    let local = try await startLocal(options.local, on: router, progress: progress)
+    let local = try await startLocal(options, on: router, progress: progress)
     timeline.finish("start")
     var tree = ContextTree()
     for context in local {
@@ -97,10 +97,13 @@ extension ContextTree {
     return tree
   }
 
-  private static func startLocal(_ count: Int, on router: Router, progress: ProgressLine) async throws -> [Context] {
-    try await withThrowingTaskGroup(of: Context.self) { group in
+  private static func startLocal(
+    _ options: TreeOptions, on router: Router, progress: ProgressLine
+  ) async throws -> [Context] {
+    let (count, python) = (options.local, options.python.map { PythonProgram($0) })
+    return try await withThrowingTaskGroup(of: Context.self) { group in
       for _ in 0..<count {
-        group.addTask { try await router.local() }
+        group.addTask { try await router.local(python: python) }
       }
       var contexts: [Context] = []
       progress.show("start: 0 of \(count) contexts")

@@ -6,7 +6,10 @@ enum JoinedTree {
   static func with<Result>(
     _ options: TargetOptions, isolation: isolated (any Actor)? = #isolation, _ body: (Router) async throws -> Result
   ) async throws -> Result {
-    guard let path = options.joined else { return try await withRouter { try await body($0) } }
+    let configuration = RouterConfiguration(python: PythonBeside.installation)
+    guard let path = options.joined else {
+      return try await withRouter(configuration: configuration) { try await body($0) }
+    }
     return try await withRouter(joining: path, timeout: options.timeout ?? .seconds(30)) { router, listener in
       // What is started from there needs somebody to call, as does what is asked of it.
       guard listener.id != .master else {

@@ -55,6 +55,13 @@ struct TargetSpec: Sendable {
     spec.hops = hops.map { $0.addingPassword(password) }
     return spec
   }
+
+  /// The same target, as a Python interpreter if it is none.
+  func addingPython(_ path: String) -> TargetSpec {
+    var spec = self
+    if let last = spec.hops.popLast() { spec.hops.append(last.addingPython(path)) }
+    return spec
+  }
 }
 
 extension TargetSpec: Hashable {

@@ -3,15 +3,6 @@ import Testing
 
 @testable import AsyncMitogen
 
-/// A Python that has Mitogen: `ASYNC_MITOGEN_PYTHON`, or `python3`.
-enum Python {
-  static let path: String? = {
-    let named = unsafe getenv("ASYNC_MITOGEN_PYTHON").map { unsafe String(cString: $0) } ?? "python3"
-    let probe = try? ShellCommand("\(ShellCommand.quoted(named)) -c 'import mitogen.unix'")
-    return probe?.status == 0 ? named : nil
-  }()
-}
-
 /// Mitogen itself at the other end of a socket, in both directions.
 @Suite(
   .enabled(if: Python.path != nil, "needs a Python with mitogen, as ASYNC_MITOGEN_PYTHON or python3"),

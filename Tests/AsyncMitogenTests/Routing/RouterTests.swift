@@ -10,7 +10,7 @@ struct RouterTests {
       let child = try await router.local()
       let answer = try await child.call {
         guard let current = ExternalContext.current else { throw Opaque() }
-        let receiver = Receiver<Message>(router: current.router, handle: .loadModule)
+        let receiver = Receiver<Message>(router: current.router, handle: .loadModule, overwrite: true)
         try current.parent.send(Array("no_such_module".utf8), encoding: .legacy, to: .getModule)
         return try await receiver.get(timeout: .seconds(20)).payload
       }
@@ -174,7 +174,7 @@ struct RouterTests {
       let handles =
         [
           .callFunction, .callService, .cancelCall, .addRoute, .deleteRoute, .shutdown, .getModule, .capabilities,
-          .printed, .keepAlive,
+          .printed, .keepAlive, .getResource, .loadModule, .loadResource, .forwardModule,
         ] as [Handle]
       for handle in handles {
         let isTaken = try await child.call(handle) { handle in

@@ -200,7 +200,11 @@ extension Pool {
       if !isAborted { router.answer(message, failure: CancellationError()) }
     case .nothing:
       guard message.replyTo != .none else { break }
-      router.post(.dead(ServiceRefusal.sendsNoReply, destination: message.source, handle: message.replyTo))
+      // Mitogen's own clients ask for an answer, do not wait for it, and fail if it comes.
+      router.understands(message.source) { [router] understands in
+        guard understands else { return }
+        router.post(.dead(ServiceRefusal.sendsNoReply, destination: message.source, handle: message.replyTo))
+      }
     }
   }
 

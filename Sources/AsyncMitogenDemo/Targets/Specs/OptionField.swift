@@ -64,6 +64,7 @@ extension OptionField where Method: ConnectionMethod {
       OptionField("debug", \.options.debug), OptionField("profiling", \.options.profiling),
       OptionField("unidirectional", \.options.unidirectional),
       OptionField("connect_timeout", \.options.connectTimeout),
+      OptionField("python", \.options.python, holdsPaths: true),
     ]
   }
 }

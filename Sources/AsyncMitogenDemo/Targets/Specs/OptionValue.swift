@@ -46,6 +46,14 @@ extension Duration: OptionValue {
   }
 }
 
+extension PythonProgram: OptionValue {
+  static var expectation: String { "the path or name of a program" }
+  init?(optionText: String) {
+    guard !optionText.isEmpty, !optionText.hasPrefix("-") else { return nil }
+    self.init(optionText)
+  }
+}
+
 extension HostKeyChecking: OptionValue {
   static var expectation: String { allCases.map(\.rawValue).joined(separator: ", ") }
   init?(optionText: String) { self.init(rawValue: optionText) }

@@ -50,6 +50,20 @@ extension TargetHop {
   }
 }
 
+// MARK: - Python
+
+extension TargetHop {
+  /// Whether it leads to a Python interpreter.
+  var isPython: Bool { options["python"] != nil }
+
+  /// The same hop to a Python interpreter, unless it leads to one.
+  func addingPython(_ path: String) -> TargetHop {
+    var hop = self
+    if !isPython { hop.options["python"] = [path] }
+    return hop
+  }
+}
+
 // MARK: - Reading
 
 extension TargetHop {
