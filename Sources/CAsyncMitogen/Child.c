@@ -53,14 +53,54 @@ static void take_name(char **argv, int index) {
   program_invocation_name = program_invocation_short_name = argv[0];
 }
 
+static long preamble_length = 0;
+
+long amt_preamble_length(void) { return preamble_length; }
+
+// A parent that takes this program for a Python interpreter starts it with Mitogen's bootstrap: -c, a program that runs
+// what the next argument holds in base64, that, a name for process listings, and the length of what it will send. Nothing
+// else looks so. Returns the length, or 0.
+static long python_bootstrap(int argc, char **argv) {
+  static const char begin[] = "import sys;sys.path", decode[] = "binascii.a2b_base64(sys.argv[1])";
+  if (argc != 6 || strcmp(argv[1], "-c") != 0) return 0;
+  if (strncmp(argv[2], begin, sizeof begin - 1) != 0 || !strstr(argv[2], "exec(") || !strstr(argv[2], decode)) return 0;
+  size_t size = strlen(argv[3]);
+  if (size < 64 || size > 65536 || size % 4 != 0) return 0;
+  size_t letters = strspn(argv[3], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+  if (size - letters > 2 || strspn(argv[3] + letters, "=") != size - letters) return 0;
+  if (!argv[4][0] || strpbrk(argv[4], "/\\")) return 0;
+  size_t digits = strspn(argv[5], "0123456789");
+  if (digits < 1 || digits > 8 || argv[5][digits]) return 0;
+  long length = atol(argv[5]);
+  return length <= AMT_PREAMBLE_LIMIT ? length : 0;
+}
+
+// In process listings it is what our own children are: the marker and its name.
+static void take_python_name(char **argv) {
+  size_t own = 0, marker = sizeof AMT_CHILD_MARKER - 1, name = strlen(argv[4]) + 1;
+  for (int index = 0; index < 6; index++) {
+    if (argv[index] != argv[0] + own) return;
+    own += strlen(argv[index]) + 1;
+  }
+  // There is room: the text in front of the name is longer than the marker.
+  memmove(argv[0] + marker, argv[4], name);
+  memcpy(argv[0], AMT_CHILD_MARKER, marker);
+  memset(argv[0] + marker + name, 0, own - marker - name);
+  for (int index = 1; index < 6; index++) argv[index] = argv[0] + marker + name - 1;
+  program_invocation_name = program_invocation_short_name = argv[0];
+}
+
 __attribute__((constructor)) static void amt_become_child(int argc, char **argv, char **environment) {
   if (argc < 1 || !argv || !argv[0]) return;
   int enters = strcmp(argv[0], AMT_ENTER_MARKER) == 0;
   // A shell cannot choose a program's own name, so it gives the marker as the first argument.
   int follows = argc == 2 && is_marked(argv[1]);
   int serves = strncmp(argv[0], AMT_FORK_MARKER, sizeof AMT_FORK_MARKER - 1) == 0;
-  if (!enters && !serves && !follows && !is_marked(argv[0])) return;
-  if (!getenv(AMT_CHILD_VARIABLE)) return;
+  long length = python_bootstrap(argc, argv);
+  if (!length) {
+    if (!enters && !serves && !follows && !is_marked(argv[0])) return;
+    if (!getenv(AMT_CHILD_VARIABLE)) return;
+  }
   // A set-user-id program decides for itself what it is.
   if (getauxval(AT_SECURE)) return;
   if (enters) {
@@ -72,10 +112,12 @@ __attribute__((constructor)) static void amt_become_child(int argc, char **argv,
     close_executed_descriptor();
     take_name(argv, 1);
   }
+  if (length) take_python_name(argv);
   // Otherwise the short name is that of the file: a descriptor's number, a digest, or `exe`.
   const char *file = (const char *)getauxval(AT_EXECFN);
-  if (follows || enters || (file && strcmp(file, "/proc/self/exe") == 0)) prctl(PR_SET_NAME, "mitogen");
-  child = AMT_STARTED;
+  if (follows || enters || length || (file && strcmp(file, "/proc/self/exe") == 0)) prctl(PR_SET_NAME, "mitogen");
+  preamble_length = length;
+  child = length ? AMT_AS_PYTHON : AMT_STARTED;
   // Our place in the list of initializers is not ours to choose: run those behind us, for this call never returns.
   // In a static program libdispatch's is among them.
   initializer *next = __init_array_start;

@@ -190,9 +190,14 @@ final class Dispatcher: Sendable {
     guard call.className == nil,
       let function = RemoteFunctionCache.shared.find(module: call.module, function: call.function)
     else {
+      if call.isUpgrade { return Pickle.none }
       throw CallTargetError(
-        target: [call.module, call.className, call.function].compactMap { $0 }.joined(separator: "."),
-        reason: "this program has no RemoteFunction of that name")
+        target: call.target,
+        reason: "this program has no RemoteFunction of that name, and runs no Python: call a type of it as Module.Type, "
+          + "its properties by name")
+    }
+    guard !call.arguments.isSequence || call.arguments.count == 0 else {
+      throw CallTargetError(target: call.target, reason: "a RemoteFunction takes its arguments by name only")
     }
     return try await function.invoke(call.keywords, userInfo: userInfo)
   }
@@ -271,6 +276,14 @@ enum CallPreview {
 }
 
 extension ReceivedCall {
+  /// What it calls, for people.
+  fileprivate var target: String { [module, className, function].compactMap { $0 }.joined(separator: ".") }
+
+  /// Whether it asks for what a context needs to start others, which ours always have.
+  fileprivate var isUpgrade: Bool {
+    module == CallRequest.proxyConnectTarget.module && className == nil && function == "upgrade_router"
+  }
+
   /// Whether it makes a chain forget its error.
   fileprivate var isForget: Bool {
     let target = CallRequest.forgetChainTarget

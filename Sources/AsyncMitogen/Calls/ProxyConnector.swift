@@ -9,6 +9,10 @@ enum ProxyConnector {
     guard let type = KnownMethods.all[name] else {
       throw CallTargetError(target: name, reason: "this program has no connection method of that name")
     }
+    // Ours have the common options apart from the method's own.
+    guard options["options"] != nil else {
+      return try PickleEncoder().encode(try await connect(name, asPython: keywords["name"], options, router))
+    }
     let questions = try keywords["authenticator"].flatMap { node in
       node.isNone ? nil : try node.decode(Sender<AuthenticationQuestion>.self, userInfo: userInfo)
     }
@@ -30,6 +34,21 @@ enum ProxyConnector {
       return ProxyConnectReply(message: message(error), passwordError: error)
     } catch let error as HostKeyError {
       return ProxyConnectReply(message: message(error), hostKeyError: error)
+    }
+  }
+
+  /// Does what a Python context asks for: it understands text.
+  private static func connect(
+    _ methodName: String, asPython name: Unpickled.Node?, _ options: Unpickled.Node, _ router: Router
+  ) async throws -> ProxyConnectReply {
+    do {
+      let method = try PythonMethodForm.method(methodName, name: name?.text, options: options.value)
+      let context = try await router.connect(method)
+      return ProxyConnectReply(id: context.id.rawValue, name: context.name)
+    } catch let error as CancellationError {
+      throw error
+    } catch {
+      return ProxyConnectReply(message: message(error))
     }
   }
 

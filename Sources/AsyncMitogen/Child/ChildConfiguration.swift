@@ -26,6 +26,8 @@ struct ChildConfiguration: Codable, Sendable {
   var lifetime: Duration?
   /// What contexts below it are told unless somebody says otherwise.
   var inheritedIdleTimeout: Duration?
+  /// What Python contexts below have to be told, in a tree whose master is Python and is not asked for it.
+  var python: PythonDescription?
   var version = Mitogen.version
 
   enum CodingKeys: String, CodingKey {
@@ -48,6 +50,7 @@ struct ChildConfiguration: Codable, Sendable {
     case idleTimeout = "idle_timeout"
     case lifetime
     case inheritedIdleTimeout = "inherited_idle_timeout"
+    case python
     case version
   }
 

@@ -6,12 +6,16 @@ internal import Synchronization
 @c(amt_child_main)
 func childMain(_ argumentCount: Int32, _ arguments: UnsafeMutableRawPointer?) -> Int32 {
   unsafe unsetenv(AMT_CHILD_VARIABLE)
-  guard let configuration = ChildConfiguration(reading: readExactly) else {
-    // The parent is gone, or was none of ours.
-    return 71
-  }
   do {
-    let child = try ChildProcessMain(configuration)
+    let child: ChildProcessMain
+    if amt_is_child() == AMT_AS_PYTHON {
+      guard let origin = try PythonStart.read(length: amt_preamble_length()) else { return 71 }
+      child = try ChildProcessMain(origin.configuration, origin)
+    } else {
+      // Otherwise the parent is gone, or was none of ours.
+      guard let configuration = ChildConfiguration(reading: readExactly) else { return 71 }
+      child = try ChildProcessMain(configuration)
+    }
     child.start()
     child.serveMainQueue()
   } catch {
@@ -44,6 +48,8 @@ private func complain(_ text: String) {
 /// A process that is a child context: its router, its calls, what it prints, and its end.
 private final class ChildProcessMain: Sendable {
   private let configuration: ChildConfiguration
+  /// Whether its parent takes it for a Python context.
+  private let isBelowPython: Bool
   private let standardStreams: StandardStreams
   private let broker: Broker
   private let router: Router
@@ -59,8 +65,10 @@ private final class ChildProcessMain: Sendable {
   private static let orphanChildPatience = Duration.milliseconds(50)
   private static let orphanLimit = Duration.milliseconds(200)
 
-  init(_ configuration: ChildConfiguration) throws {
+  /// - Parameter origin: What the parent sent, if it takes this program for a Python interpreter.
+  init(_ configuration: ChildConfiguration, _ origin: PythonOrigin? = nil) throws {
     self.configuration = configuration
+    isBelowPython = origin != nil
     standardStreams = try StandardStreams.takeOver()
     Mitogen.setPlace(contextID: configuration.contextID, parentIDs: configuration.parentIDs)
     Logging.configure(
@@ -76,12 +84,16 @@ private final class ChildProcessMain: Sendable {
         maxConcurrentForks: configuration.maximumConcurrentForks, keepAliveInterval: configuration.keepAliveInterval,
         broker: nil, dumpsOnSignal: configuration.dumpsOnSignal ?? false,
         idleTimeout: configuration.inheritedIdleTimeout))
+    if let python = configuration.python { router.python.inherit(python, core: origin?.core) }
     dispatcher = Dispatcher(router: router, environment: ExternalContext(router: router))
-    let (poller, router, parent) = (broker.core.poller, router, configuration.parentIDs.first ?? .master)
+    let (poller, router) = (broker.core.poller, router)
+    // Mitogen does not remember the last lines of what ends.
+    let parent = origin == nil ? configuration.parentIDs.first ?? .master : nil
     readers = [("stdout", standardStreams.printed), ("stderr", standardStreams.printedErrors)].map { name, descriptor in
       let logger = Logger(name)
       return LineReader(descriptor: descriptor, poller: poller) { line in
         if logger.isEnabled(.info) { return logger.info(line) }
+        guard let parent else { return }
         router.post(Message(destination: parent, handle: .printed, payload: Array(line.utf8.prefix(2_048))))
       }
     }
@@ -103,7 +115,8 @@ private final class ChildProcessMain: Sendable {
     broker.enqueue { [self] in
       let transport = DescriptorTransport(
         input: streams.input, output: streams.output, poller: broker.core.poller, keepsAlive: false)
-      let greeting = "\(BootstrapDialogue.image)\(ImageIdentity.own.text)\n\(BootstrapDialogue.ready)\n"
+      let identity = isBelowPython ? "" : "\(BootstrapDialogue.image)\(ImageIdentity.own.text)\n"
+      let greeting = "\(identity)\(BootstrapDialogue.ready)\n"
       do {
         for reader in readers { try reader.start() }
         try router.enter { router in
@@ -112,7 +125,8 @@ private final class ChildProcessMain: Sendable {
             leaving: { [self] in amt_leave_terminal(standardStreams.isGuarded ? 1 : 0) },
             detached: { [self] in becomeRoot() })
           try router.attachParent(
-            transport, greeting: Array(greeting.utf8), keepAlive: configuration.keepAlive)
+            transport, greeting: Array(greeting.utf8), isOfOurKind: !isBelowPython,
+            keepAlive: configuration.keepAlive)
         }
       } catch {
         complain("cannot hear its parent: \(error)")

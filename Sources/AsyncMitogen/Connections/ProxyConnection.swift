@@ -81,6 +81,19 @@ struct ProxyConnectReply: Codable, Sendable {
   }
 }
 
+extension ProxyConnectReply {
+  /// Writes all of Mitogen's entries, for it looks at each of them; ours only if there is something to tell.
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(id, forKey: .id)
+    try container.encode(name, forKey: .name)
+    try container.encode(message, forKey: .message)
+    try container.encodeIfPresent(error, forKey: .error)
+    try container.encodeIfPresent(passwordError, forKey: .passwordError)
+    try container.encodeIfPresent(hostKeyError, forKey: .hostKeyError)
+  }
+}
+
 /// What a program asks, on its way to whoever connects.
 struct AuthenticationQuestion: Codable, Sendable {
   var request: AuthenticationRequest

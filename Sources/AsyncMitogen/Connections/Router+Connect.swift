@@ -117,6 +117,7 @@ extension Router {
     child.idleTimeout = options.idleTimeout ?? configuration.idleTimeout
     child.lifetime = options.lifetime
     child.inheritedIdleTimeout = configuration.idleTimeout
+    child.python = python.inherited
     return child
   }
 

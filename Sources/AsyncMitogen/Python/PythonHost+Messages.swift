@@ -72,10 +72,11 @@ extension PythonHost {
   // MARK: acting
 
   func request(_ name: String, for requester: ModuleTable.Requester, _ router: isolated Router) {
+    if name == "mitogen.core" { unpackCore(router) }
     perform(state.withLock { $0.modules.request(name, for: requester) }, router)
   }
 
-  private func receive(_ module: PythonModule, _ router: isolated Router) {
+  func receive(_ module: PythonModule, _ router: isolated Router) {
     let actions = state.withLock { state in
       defer { if state.modules.waitingCount == 0 { state.hasToldOfRefusal = false } }
       return state.modules.receive(module)

@@ -16,6 +16,10 @@ final class PythonHost: Sendable {
     /// Whether it has been logged that too many wait, since the last moment when nobody did.
     var hasToldOfRefusal = false
     var description: PythonDescription?
+    /// Whether a parent has told the description unasked, for the master is Python and knows nothing of such questions.
+    var isInherited = false
+    /// The source of `mitogen.core`, as long as nobody has needed it.
+    var core: [UInt8]?
     /// How many contexts wait for it.
     var descriptionCount = 0
   }
@@ -36,6 +40,31 @@ final class PythonHost: Sendable {
     maximumMessageSize = configuration.maxMessageSize
     self.isRoot = isRoot
     state = Mutex(State(modules: ModuleTable(findsRelated: isRoot)))
+  }
+
+  // MARK: below a Python master
+
+  /// Takes what the parent has told at the start.
+  ///
+  /// - Parameter core: The source of `mitogen.core`, if the parent has sent it.
+  func inherit(_ description: PythonDescription, core: [UInt8]?) {
+    state.withLock { state in
+      (state.description, state.isInherited, state.core) = (description, true, core)
+    }
+  }
+
+  /// What contexts below are told at their start.
+  var inherited: PythonDescription? { state.withLock { $0.isInherited ? $0.description : nil } }
+
+  /// Keeps the source of `mitogen.core` as a module, when somebody needs it: few contexts start others.
+  func unpackCore(_ router: isolated Router) {
+    guard let core = state.withLock({ $0.core.take() }) else { return }
+    receive(
+      PythonModule(
+        name: "mitogen.core",
+        content: PythonModule.Content(
+          submodules: nil, path: "mitogen/core.py", compressed: GzipCompressor.zlib(core), related: [])),
+      router)
   }
 
   // MARK: starting contexts

@@ -33,7 +33,7 @@ public struct PythonInstallation: Sendable {
 }
 
 /// What a context has to know to start Python ones, and asks the master for.
-struct PythonDescription: Sendable, Equatable {
+struct PythonDescription: Codable, Sendable, Equatable {
   /// The version of the Mitogen beside the master.
   var version: [Int]
   /// What Python contexts do not ask for.

@@ -116,10 +116,15 @@ int amt_signal_descriptor(int signal);
 int amt_main_queue_descriptor(void);
 void amt_main_queue_drain(void);
 
-// How this process became a child context: started as one, or forked by a fork server. 0 if it is none.
+// How this process became a child context: started as one, forked by a fork server, or started as a Python interpreter
+// that is to become one. 0 if it is none.
 #define AMT_STARTED 1
 #define AMT_FORKED 2
+#define AMT_AS_PYTHON 3
+#define AMT_PREAMBLE_LIMIT (16 << 20)
 int amt_is_child(void);
+// How long what a parent sends that takes this program for a Python interpreter is, in bytes; 0 if none does.
+long amt_preamble_length(void);
 void amt_set_child(int kind);
 
 // MARK: files (openat's flags are not all in Swift's module)

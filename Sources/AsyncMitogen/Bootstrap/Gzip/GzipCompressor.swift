@@ -31,6 +31,16 @@ struct GzipCompressor: Sendable {
     return output.bytes
   }
 
+  /// The bytes in zlib's format, which is what Python reads.
+  static func zlib(_ input: [UInt8], effort: Effort = .normal) -> [UInt8] {
+    var output = BitWriter(bytes: [0x78, 0x9c])
+    deflate(input, effort, &output)
+    output.align()
+    let sum = Adler32.checksum(input)
+    output.append([24, 16, 8, 0].map { UInt8(truncatingIfNeeded: sum >> $0) })
+    return output.bytes
+  }
+
   private static func deflate(_ input: [UInt8], _ effort: Effort, _ output: inout BitWriter) {
     var block = DeflateBlock()
     var blockStart = 0
