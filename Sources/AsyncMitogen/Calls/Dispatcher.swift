@@ -193,8 +193,8 @@ final class Dispatcher: Sendable {
       if call.isUpgrade { return Pickle.none }
       throw CallTargetError(
         target: call.target,
-        reason: "this program has no RemoteFunction of that name, and runs no Python: call a type of it as Module.Type, "
-          + "its properties by name")
+        reason: "this program has no RemoteFunction of that name, and runs no Python: call one of its types as "
+          + "Module.Type, with its properties by name")
     }
     guard !call.arguments.isSequence || call.arguments.count == 0 else {
       throw CallTargetError(target: call.target, reason: "a RemoteFunction takes its arguments by name only")

@@ -41,7 +41,8 @@ enum PythonMethodForm {
       template: BuildahConnection(container: ""), required: [["container"]], optional: ["username", "buildah_path"]),
     "jail": Form(
       template: JailConnection(container: ""), required: [["container"]], optional: ["username", "jexec_path"]),
-    "kubectl": Form(template: KubectlConnection(pod: ""), required: [["pod"]], optional: ["kubectl_path", "kubectl_args"]),
+    "kubectl": Form(
+      template: KubectlConnection(pod: ""), required: [["pod"]], optional: ["kubectl_path", "kubectl_args"]),
     "lxc": Form(template: LXCConnection(container: ""), required: [["container"]], optional: ["lxc_attach_path"]),
     "lxd": Form(template: LXDConnection(container: ""), required: [["container"]], optional: ["lxc_path"]),
     "incus": Form(template: IncusConnection(container: ""), required: [["container"]], optional: ["incus_path"]),

@@ -7,6 +7,26 @@ import Testing
   .enabled(if: Python.path != nil, "needs a Python with mitogen, as ASYNC_MITOGEN_PYTHON or MITOGEN_PYTHON"),
   .timeLimit(.minutes(2)))
 struct PythonValueTests {
+  /// A module that makes values at random.
+  static let generator = """
+    import struct
+    from mitogen.core import Blob, Secret
+    def value(source, depth):
+        kind = source.randrange(11 if depth < 4 else 8)
+        if kind == 0: return source.choice([None, True, False])
+        if kind == 1: return source.choice([-1, 1]) * source.getrandbits(source.choice([1, 8, 16, 31, 33, 63, 64, 300]))
+        if kind == 2: return struct.unpack('>d', struct.pack('>Q', source.getrandbits(62)))[0]
+        if kind == 3: return ''.join(chr(source.choice([0, 65, 0xe4, 0x20ac, 0x1f600])) for _ in range(source.randrange(300)))
+        if kind == 4: return bytes(source.getrandbits(8) for _ in range(source.randrange(300)))
+        if kind == 5: return Blob(b'\\xff' * source.randrange(5))
+        if kind == 6: return Secret('s' * source.randrange(5))
+        if kind == 7: return source.choice([0, 255, 256, 65535, 65536, 2**31-1, -2**31, 2**31, 2**63-1, -2**63, 2**63])
+        parts = [value(source, depth + 1) for _ in range(source.randrange(5))]
+        if kind == 8: return parts
+        if kind == 9: return tuple(parts)
+        return {str(number): part for number, part in enumerate(parts)}
+    """
+
   @Test func `10,000 values from Swift to Python and back, bit for bit`() async throws {
     let seed = UInt64.random(in: 0..<1_000_000)
     try await Python.withChild(["echo.py": "def same(values):\n    return values\n"]) { router, child in
@@ -24,22 +44,8 @@ struct PythonValueTests {
 
   @Test func `2,000 values from Python to Swift and back`() async throws {
     let source = """
-      import random, struct, mitogen.core, mitogen.parent
-      from mitogen.core import Blob, Secret
-      def value(source, depth):
-          kind = source.randrange(11 if depth < 4 else 8)
-          if kind == 0: return source.choice([None, True, False])
-          if kind == 1: return source.choice([-1, 1]) * source.getrandbits(source.choice([1, 8, 16, 31, 33, 63, 64, 300]))
-          if kind == 2: return struct.unpack('>d', struct.pack('>Q', source.getrandbits(62)))[0]
-          if kind == 3: return ''.join(chr(source.choice([0, 65, 0xe4, 0x20ac, 0x1f600])) for _ in range(source.randrange(300)))
-          if kind == 4: return bytes(source.getrandbits(8) for _ in range(source.randrange(300)))
-          if kind == 5: return Blob(b'\\xff' * source.randrange(5))
-          if kind == 6: return Secret('s' * source.randrange(5))
-          if kind == 7: return source.choice([0, 255, 256, 65535, 65536, 2**31-1, -2**31, 2**31, 2**63-1, -2**63, 2**63])
-          parts = [value(source, depth + 1) for _ in range(source.randrange(5))]
-          if kind == 8: return parts
-          if kind == 9: return tuple(parts)
-          return {str(number): part for number, part in enumerate(parts)}
+      import random, mitogen.core, mitogen.parent
+      from values import value
       @mitogen.core.takes_econtext
       def compare(number, seed, econtext):
           mitogen.parent.upgrade_router(econtext)
@@ -57,7 +63,7 @@ struct PythonValueTests {
           return ''
       """
     let seed = Int.random(in: 0..<1_000_000)
-    try await Python.withChild(["compare.py": source]) { router, child in
+    try await Python.withChild(["compare.py": source, "values.py": PythonValueTests.generator]) { router, child in
       let swift = try await router.local()
       // Calls a sibling as the master would.
       await router.setPrivileged(child, true)
