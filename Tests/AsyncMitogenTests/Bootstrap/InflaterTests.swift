@@ -70,7 +70,8 @@ struct InflaterTests {
       (head + [0x1b, 0x03, 0], .malformed("a length of no known kind")),
       (head + [0x05, 0xe0, 0xff], .truncated), (head + [0xfd, 0, 0], .malformed("a code of too many symbols")),
       (head + [0x05, 0, 0, 0, 0, 0], .malformed("a word that the code does not have")),
-      (head + [0x05, 0x20, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], .malformed("a code with too many words")),
+      (head + [0x05, 0x20, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], .malformed("a code with too few words")),
+      (head + [0x05, 0, 0x92, 0x04], .malformed("a code with too many words")),
     ] as [([UInt8], Inflater.Failure)])
   func `what is malformed says how`(_ bytes: [UInt8], _ failure: Inflater.Failure) {
     #expect(throws: failure) { try Inflater.zlib(bytes, limit: 1_000) }
@@ -80,7 +81,7 @@ struct InflaterTests {
     var random = Seeded(11)
     let input = Array(String(repeating: "the quick brown fox jumps over the lazy dog; ", count: 40).utf8)
     let packed = GzipCompressor.zlib(input)
-    for _ in 0..<20_000 {
+    for _ in 0..<4_000 {
       var damaged = packed
       for _ in 0...(random.next() % 3) {
         damaged[Int(random.next() % UInt64(damaged.count))] ^= UInt8(1 << (random.next() % 8))
@@ -92,7 +93,7 @@ struct InflaterTests {
         #expect(content == input)
       } catch {}
     }
-    for _ in 0..<5_000 {
+    for _ in 0..<2_000 {
       _ = try? Inflater.zlib(InflaterTests.head + random.bytes(Int(random.next() % 200)), limit: 10_000)
     }
   }

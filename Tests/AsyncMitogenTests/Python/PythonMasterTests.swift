@@ -52,6 +52,22 @@ struct PythonMasterTests {
       """, files: ["values.py": PythonValueTests.generator], "\(seed)")
   }
 
+  @Test func `an input that does not wait, and other programs in front of it`() async throws {
+    let wrapper = """
+      import fcntl, os, sys, time
+      fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_NONBLOCK)
+      os.write(1, b"a banner\\nand more")
+      os.execv(sys.argv[1], sys.argv[1:])
+      """
+    try await PythonMaster.run(
+      """
+      def main(router):
+          wrapper = os.path.join(sys.path[0], "wrapper.py")
+          child = router.local(python_path=[python, wrapper, program])
+          assert child.call(swift("Same"), value=b"x" * 3000000) == b"x" * 3000000
+      """, files: ["wrapper.py": wrapper])
+  }
+
   @Test func `mixed chains five deep, from Python through Swift`() async throws {
     try await PythonMaster.run(
       """
@@ -251,7 +267,7 @@ struct PythonMasterTests {
               ask = lambda method, **k: child.call(swift("AskParent"), service=name, method=method, arguments=k)
               assert ask("double", number=21) == 42
               refused(CallError, ask, "double", number="x")
-              assert "policy" in refused(CallError, ask, "private").lower()
+              assert "not authorized" in refused(CallError, ask, "private")
           finally:
               pool.stop(join=True)
       """)
@@ -266,7 +282,7 @@ struct PythonMasterTests {
       import reader
       def main(router):
           files = mitogen.service.FileService(router)
-          pushes = mitogen.service.PushFileService(router)
+          pushes = mitogen.service.PushFileService(router=router)
           pool = mitogen.service.Pool(router, services=[files, pushes], size=2)
           path, target, other = sys.argv[2:]
           files.register(path)
@@ -319,8 +335,8 @@ struct PythonMasterTests {
     let words = [try #require(Python.path), box("main.py"), PythonMaster.program].map(ShellCommand.quoted)
     let line = "timeout 60 " + words.joined(separator: " ")
     let output = try await onOwnThread { Result { try ShellCommand(line) } }.get().output
-    let numbers = output.split(separator: "\n").first { !$0.utf8.contains(UInt8(ascii: "p")) } ?? ""
-    let processes = numbers.split(separator: " ").compactMap { Int32($0) }
+    let lines = output.split(separator: "\n").map { $0.split(separator: " ").map { Int32($0) } }
+    let processes = (lines.first { $0.count == 3 && !$0.contains(nil) } ?? []).compactMap { $0 }
     try #require(processes.count == 3, "\(output)")
     try await eventually("they are gone") { processes.allSatisfy { !Facts.isAlive($0) } }
   }
