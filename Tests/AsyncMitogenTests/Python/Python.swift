@@ -13,6 +13,13 @@ enum Python {
     }
   }()
 
+  /// Interpreters of other versions, which children can run: those of the search path that are there, by version.
+  static let others: [String] = ["2.7", "3.6", "3.8", "3.12", "3.13"].compactMap { version in
+    let found = try? ShellCommand("command -v python\(version) && python\(version) -c 'import sys, zlib, select'")
+    guard found?.status == 0 else { return nil }
+    return found?.output.split(separator: "\n").first.map(String.init)
+  }
+
   /// Starts children with the same Python that finds their modules.
   static func program() throws -> PythonProgram { PythonProgram(try #require(path)) }
 

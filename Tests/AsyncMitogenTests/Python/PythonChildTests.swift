@@ -47,6 +47,21 @@ struct PythonChildTests {
     }
   }
 
+  @Test(.enabled(if: !Python.others.isEmpty, "there is no Python of another version"), arguments: Python.others)
+  func `of other versions, a context and all kinds of values come back as they were`(path: String) async throws {
+    let box = try Python.sandbox(["mirror.py": "def echo(value):\n    return value\n"])
+    try await withRouter(configuration: try Python.configuration(searchPath: [box.path])) { router in
+      let child = try await router.local(python: PythonProgram(path))
+      let context = try await child.call(python: "mirror.echo", child) as Context
+      #expect(context == child && context.name == child.name)
+      // A dictionary of Python 2 has no order.
+      let value: PickledValue = [
+        "\u{e9}\u{1f468}", 1_099_511_627_776, .bytes([0, 0xff]), 1.5, true, .none, ["key": [:]],
+      ]
+      #expect(try await child.call(python: "mirror.echo", value) as PickledValue == value)
+    }
+  }
+
   @Test func `chains and calls without an answer`() async throws {
     let source = """
       seen = []
