@@ -43,7 +43,7 @@ struct PythonOriginTests {
     #expect(throws: PythonLiteral.Failure.self) { try PythonLiteral.parse([0x27, 0xff, 0x27]) }
     var random = Seeded(3)
     let letters = Array("[](){}'\"\\,: -019LTrueNonbxu\n\u{e4}".utf8)
-    for _ in 0..<20_000 {
+    for _ in 0..<5_000 {
       let text = (0..<Int(random.next() % 24)).map { _ in letters[Int(random.next() % UInt64(letters.count))] }
       _ = try? PythonLiteral.parse(text)
     }
@@ -120,8 +120,6 @@ struct PythonOriginTests {
       }
     }
     #expect(throws: PythonOrigin.Failure.self) { try PythonOrigin(preamble: Array("no zlib".utf8)) }
-    let large = GzipCompressor.zlib([UInt8](repeating: 0x20, count: PythonOrigin.sizeLimit + 1))
-    #expect(throws: PythonOrigin.Failure.self) { try PythonOrigin(preamble: large) }
   }
 
   // MARK: connection methods
