@@ -44,13 +44,22 @@ final class FakeSSHRun: Sendable {
     _ words: [String], environment: [String], _ directory: String?, _ input: FakeSSH.Input, _ output: FakeSSH.Output,
     _ errors: FakeSSH.Output
   ) async throws -> ExitStatus {
+    let (process, feed, takes) = try start(words, environment: environment, directory, input, output, errors)
+    return try await follow(process, feed, takes)
+  }
+
+  /// What the program has of its streams is closed here on return, or there would be no end to what it prints.
+  private func start(
+    _ words: [String], environment: [String], _ directory: String?, _ input: FakeSSH.Input, _ output: FakeSSH.Output,
+    _ errors: FakeSSH.Output
+  ) throws -> (GuardedProcess, Work?, [Work]) {
     let (theirInput, feed) = try source(input)
     let (theirOutput, takeOutput) = try destination(output, standard: 1)
     let (theirErrors, takeErrors) = try destination(errors, standard: 2)
-    return try await follow(
-      try GuardedProcess(
-        words, directory: directory, environment: environment, input: theirInput, output: theirOutput,
-        errors: theirErrors, broker: broker), feed, [takeOutput, takeErrors].compactMap { $0 })
+    let process = try GuardedProcess(
+      words, directory: directory, environment: environment, input: theirInput, output: theirOutput,
+      errors: theirErrors, broker: broker)
+    return (process, feed, [takeOutput, takeErrors].compactMap { $0 })
   }
 
   private typealias Work = @Sendable () async throws -> Void

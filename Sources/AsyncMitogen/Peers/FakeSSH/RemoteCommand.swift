@@ -25,17 +25,7 @@ struct RemoteCommand: RemoteFunction {
     guard let router = ExternalContext.current?.router, let broker = router.broker else {
       throw StreamError("no programs can be started here")
     }
-    let (theirInput, ourInput) = try RemoteCommand.pipe(writes: true, broker)
-    let (theirOutput, ourOutput) = try RemoteCommand.pipe(writes: false, broker)
-    let (theirErrors, ourErrors) = try RemoteCommand.pipe(writes: false, broker)
-    return try await run(
-      process: try start(theirInput, theirOutput, theirErrors, broker), router, ourInput, ourOutput, ourErrors)
-  }
-
-  private func run(
-    process: GuardedProcess, _ router: Router, _ ourInput: DescriptorEnd, _ ourOutput: DescriptorEnd,
-    _ ourErrors: DescriptorEnd
-  ) async throws -> ExitStatus {
+    let running = try start(broker)
     let caller = output.context
     let pieces = Receiver<Blob>(router: router, respondent: caller)
     // Nothing comes here, but that the caller is gone.
@@ -45,23 +35,23 @@ struct RemoteCommand: RemoteFunction {
       presence.close()
     }
     return try await withThrowingTaskGroup(of: ExitStatus?.self) { group in
-      group.addTask { await process.status() }
+      group.addTask { await running.process.status() }
       group.addTask {
-        try await RemoteCommand.copy(ourOutput, to: output)
+        try await RemoteCommand.copy(running.output, to: output)
         return nil
       }
       group.addTask {
-        try await RemoteCommand.copy(ourErrors, to: errors)
+        try await RemoteCommand.copy(running.errors, to: errors)
         return nil
       }
       // Those before are waited for, these are not.
-      let feeding = Task(executorPreference: router.broker?.taskExecutor) { [input] in
+      let feeding = Task(executorPreference: broker.taskExecutor) { [input] in
         try await input.send(pieces.sender)
         // The caller hears that nobody reads any more.
-        if try await !ourInput.write(pieces) { pieces.close() }
+        if try await !running.input.write(pieces) { pieces.close() }
       }
-      let watching = Task(executorPreference: router.broker?.taskExecutor) {
-        do { _ = try await presence.get() } catch is ChannelError { process.end() }
+      let watching = Task(executorPreference: broker.taskExecutor) {
+        do { _ = try await presence.get() } catch is ChannelError { running.process.end() }
       }
       defer {
         feeding.cancel()
@@ -80,18 +70,24 @@ struct RemoteCommand: RemoteFunction {
     }
   }
 
-  private func start(
-    _ input: FileDescriptor, _ output: FileDescriptor, _ errors: FileDescriptor, _ broker: Broker
-  ) throws -> GuardedProcess {
-    let environment = HostFacts.environment
-    if let subsystem {
-      return try GuardedProcess(
-        [try RemoteCommand.server(of: subsystem)], directory: HomeDirectory.path, environment: environment, input: input,
-        output: output, errors: errors, broker: broker)
-    }
-    return try GuardedProcess(
-      ["/bin/sh", "-c"], rest: [command.bytes], directory: HomeDirectory.path, environment: environment, input: input,
-      output: output, errors: errors, broker: broker)
+  /// The command, and this side of its streams.
+  private struct Running: Sendable {
+    let process: GuardedProcess
+    let input: DescriptorEnd
+    let output: DescriptorEnd
+    let errors: DescriptorEnd
+  }
+
+  /// The command's side of its streams is closed here on return, or there would be no end to what it prints.
+  private func start(_ broker: Broker) throws -> Running {
+    let words = try subsystem.map { [try RemoteCommand.server(of: $0)] } ?? ["/bin/sh", "-c"]
+    let (theirInput, input) = try RemoteCommand.pipe(writes: true, broker)
+    let (theirOutput, output) = try RemoteCommand.pipe(writes: false, broker)
+    let (theirErrors, errors) = try RemoteCommand.pipe(writes: false, broker)
+    let process = try GuardedProcess(
+      words, rest: subsystem == nil ? [command.bytes] : [], directory: HomeDirectory.path,
+      environment: HostFacts.environment, input: theirInput, output: theirOutput, errors: theirErrors, broker: broker)
+    return Running(process: process, input: input, output: output, errors: errors)
   }
 
   private static func server(of subsystem: String) throws -> String {
