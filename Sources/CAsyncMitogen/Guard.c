@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "CAsyncMitogen.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -19,6 +20,10 @@
 #define NOT_FOUND 127
 // How long a program may take to end when it is asked to.
 #define PATIENCE_MILLISECONDS 2000
+// What follows the marker.
+#define DIRECTORY 1
+#define LEAVINGS 2
+#define PROGRAM 3
 
 __attribute__((noreturn)) static void run(char **argv, pid_t guard, int has_terminal, const sigset_t *mask) {
   // Whoever kills the process in front means this one.
@@ -28,11 +33,22 @@ __attribute__((noreturn)) static void run(char **argv, pid_t guard, int has_term
   // What wants to read from the terminal has to be in front there.
   if (has_terminal) tcsetpgrp(0, getpid());
   sigprocmask(SIG_SETMASK, mask, NULL);
-  if (*argv[1] && chdir(argv[1]) && chdir("/")) _exit(FAILED);
-  execvp(argv[2], argv + 2);
+  if (*argv[DIRECTORY] && chdir(argv[DIRECTORY]) && chdir("/")) _exit(FAILED);
+  execvp(argv[PROGRAM], argv + PROGRAM);
   int error = errno;
-  dprintf(2, "%s: %s\n", argv[2], strerror(error));
+  dprintf(2, "%s: %s\n", argv[PROGRAM], strerror(error));
   _exit(error == ENOENT ? NOT_FOUND : FAILED);
+}
+
+// Removes a directory with the files in it, for whoever made it is gone perhaps.
+static void remove_directory(const char *path) {
+  DIR *directory = opendir(path);
+  if (!directory) return;
+  for (struct dirent *entry; (entry = readdir(directory));) {
+    if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) unlinkat(dirfd(directory), entry->d_name, 0);
+  }
+  closedir(directory);
+  rmdir(path);
 }
 
 // Ends as the program did.
@@ -52,7 +68,7 @@ static int end_as(int status) {
 int amt_guard(int argc, char **argv) {
   sigset_t held, before;
   int status = 0;
-  if (argc < 3) return FAILED;
+  if (argc <= PROGRAM) return FAILED;
   unsetenv(AMT_CHILD_VARIABLE);
   prctl(PR_SET_NAME, "mitogen");
   fcntl(AMT_GUARD_DESCRIPTOR, F_SETFD, FD_CLOEXEC);
@@ -68,7 +84,7 @@ int amt_guard(int argc, char **argv) {
   pid_t program = ends < 0 ? -1 : fork();
   if (program == 0) run(argv, guard, terminal >= 0, &before);
   if (program < 0) {
-    dprintf(2, "%s: %s\n", argv[2], strerror(errno));
+    dprintf(2, "%s: %s\n", argv[PROGRAM], strerror(errno));
     return FAILED;
   }
   setpgid(program, program);
@@ -92,7 +108,10 @@ int amt_guard(int argc, char **argv) {
     patience = PATIENCE_MILLISECONDS;
   }
   // What it has started ends with it if nobody wants it; otherwise it may stay, as after a log-out.
-  if (watched[1].fd < 0) kill(-program, SIGKILL);
+  if (watched[1].fd < 0) {
+    kill(-program, SIGKILL);
+    if (*argv[LEAVINGS]) remove_directory(argv[LEAVINGS]);
+  }
   if (terminal >= 0 && tcgetpgrp(terminal) == program) tcsetpgrp(terminal, front);
   return end_as(status);
 }

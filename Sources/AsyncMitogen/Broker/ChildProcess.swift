@@ -27,7 +27,8 @@ final class ChildProcess: ReadinessHandler {
   ///     descriptor that is nil.
   ///   - life: What a guard watches: see ``GuardedProcess``.
   init(
-    path: String, arguments: [String], rest: [[UInt8]] = [], environment: [String], input: FileDescriptor?, output: FileDescriptor?,
+    path: String, arguments: [String], rest: [[UInt8]] = [], environment: [String], input: FileDescriptor?,
+    output: FileDescriptor?,
     error: FileDescriptor?, terminal: String? = nil, life: FileDescriptor? = nil, poller: Poller
   ) throws(SystemError) {
     var pid: pid_t = 0

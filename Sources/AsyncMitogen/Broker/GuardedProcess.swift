@@ -17,13 +17,14 @@ final class GuardedProcess: Sendable {
   ///   - words: The program, by path or as it is found in PATH, and its arguments.
   ///   - rest: Further arguments, which may be no text.
   ///   - directory: Where it runs; in the root if it cannot be there, and where this process is if nil.
+  ///   - leavings: A directory that is removed, with the files in it, if the program has to be ended.
   init(
-    _ words: [String], rest: [[UInt8]] = [], directory: String? = nil, environment: [String], input: FileDescriptor,
-    output: FileDescriptor, errors: FileDescriptor, broker: Broker
+    _ words: [String], rest: [[UInt8]] = [], directory: String? = nil, leavings: String? = nil, environment: [String],
+    input: FileDescriptor, output: FileDescriptor, errors: FileDescriptor, broker: Broker
   ) throws(SystemError) {
     let (read, write) = try FileDescriptor.pipe(nonblocking: false)
     process = try ChildProcess(
-      path: "/proc/self/exe", arguments: [AMT_GUARD_MARKER, directory ?? ""] + words, rest: rest,
+      path: "/proc/self/exe", arguments: [AMT_GUARD_MARKER, directory ?? "", leavings ?? ""] + words, rest: rest,
       environment: environment + ["\(AMT_CHILD_VARIABLE)=1"], input: input, output: output, error: errors, life: read,
       poller: broker.core.poller)
     life = Mutex(write)

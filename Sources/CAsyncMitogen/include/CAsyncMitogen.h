@@ -260,8 +260,8 @@ ssize_t amt_receive_fork_reply(int number, struct amt_fork_reply *reply, char *t
 #define AMT_GUARD_MARKER "mitogen-guard:"
 #define AMT_GUARD_DESCRIPTOR 3
 
-// Of the constructor: argv is the marker, the directory to be in (this one if empty), and the program with its arguments.
-// Returns the status to exit with, or ends by the signal that ended the program.
+// Of the constructor: argv is the marker, the directory to be in (this one if empty), one to remove if it had to end the
+// program (none if empty), and the program with its arguments. Returns the status to exit with, or ends by the signal that ended the program.
 int amt_guard(int argc, char **argv);
 
 // How the argv[1] of a process begins that is to be an `ssh` of ours, with the path of a socket behind it; the variable of

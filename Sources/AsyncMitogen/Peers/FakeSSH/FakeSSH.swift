@@ -90,7 +90,9 @@ public enum FakeSSH {
     guard let program = arguments.first, !program.isEmpty else { throw FakeSSHError("there is no program to run") }
     guard !arguments.contains(where: { $0.utf8.contains(0) }), !environment.contains(where: { $0.utf8.contains(0) })
     else { throw FakeSSHError("there is a zero in what the program would be given") }
-    if let directory, !isDirectory(directory) { throw FakeSSHError("\(directory): is no directory that can be entered") }
+    if let directory, !isDirectory(directory) {
+      throw FakeSSHError("\(directory): is no directory that can be entered")
+    }
     // By a path it is where it is meant to run.
     if !program.utf8.contains(UInt8(ascii: "/")), FakeSSHPrograms.find(program, in: environment) == nil {
       throw FakeSSHError("\(program): there is no such program in PATH")

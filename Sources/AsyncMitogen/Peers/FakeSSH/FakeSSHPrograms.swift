@@ -26,7 +26,8 @@ struct FakeSSHPrograms: Sendable {
       socket = try ListeningSocket.open("\(path)/socket", mode: 0o600, backlog: 64)
       let program = ShellQuoting.quote(try FakeSSHPrograms.program(in: path, copies: copies))
       let marker = ShellQuoting.quote("\(AMT_STAND_IN_MARKER)\(path)/socket")
-      try FakeSSHPrograms.write("#!/bin/sh\n\(AMT_CHILD_VARIABLE)=1 exec \(program) \(marker) \"$@\"\n", to: "\(path)/ssh")
+      try FakeSSHPrograms.write(
+        "#!/bin/sh\n\(AMT_CHILD_VARIABLE)=1 exec \(program) \(marker) \"$@\"\n", to: "\(path)/ssh")
       for name in ["scp", "sftp"] {
         guard let real = FakeSSHPrograms.find(name, in: environment) else { continue }
         let words = ShellQuoting.join([real, "-S", "\(path)/ssh"])
@@ -93,7 +94,9 @@ struct FakeSSHPrograms: Sendable {
   // MARK: files
 
   private static func makeDirectory(_ environment: [String]) throws -> String {
-    let wanted = [value(of: "TMPDIR", in: environment), "/tmp", "/var/tmp", "/dev/shm", value(of: "HOME", in: environment)]
+    let wanted = [
+      value(of: "TMPDIR", in: environment), "/tmp", "/var/tmp", "/dev/shm", value(of: "HOME", in: environment),
+    ]
     var reasons: [String] = []
     for directory in wanted.compactMap({ $0 }) where directory.hasPrefix("/") {
       var system = statvfs()

@@ -57,8 +57,8 @@ final class FakeSSHRun: Sendable {
     let (theirOutput, takeOutput) = try destination(output, standard: 1)
     let (theirErrors, takeErrors) = try destination(errors, standard: 2)
     let process = try GuardedProcess(
-      words, directory: directory, environment: environment, input: theirInput, output: theirOutput,
-      errors: theirErrors, broker: broker)
+      words, directory: directory, leavings: programs.path, environment: environment, input: theirInput,
+      output: theirOutput, errors: theirErrors, broker: broker)
     return (process, feed, [takeOutput, takeErrors].compactMap { $0 })
   }
 

@@ -16,7 +16,9 @@ struct StandInGreeting {
   static let headSize = 8
 
   /// How many bytes may be read next: never more than belong to it.
-  var wanted: Int { (size.map { Int(clamping: $0) + StandInGreeting.headSize } ?? StandInGreeting.headSize) - bytes.count }
+  var wanted: Int {
+    (size.map { Int(clamping: $0) + StandInGreeting.headSize } ?? StandInGreeting.headSize) - bytes.count
+  }
 
   private var size: UInt64? {
     guard bytes.count >= StandInGreeting.headSize else { return nil }

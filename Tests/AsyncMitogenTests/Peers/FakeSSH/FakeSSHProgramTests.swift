@@ -22,7 +22,8 @@ struct FakeSSHProgramTests {
         let sandbox = try Sandbox()
         try Fixtures.makeTree(sandbox, "here")
         for words in [there(sandbox), back(sandbox)] {
-          let result = try await Fixtures.run(words, router, in: context, environment: environment, directory: sandbox.path)
+          let result = try await Fixtures.run(
+            words, router, in: context, environment: environment, directory: sandbox.path)
           #expect(result.status.isSuccess, "\(words): \(result)")
         }
         #expect(try Fixtures.difference(sandbox("here"), sandbox("there")) == "")
@@ -33,9 +34,15 @@ struct FakeSSHProgramTests {
 
   @Test(.enabled(if: hasRsync, "there is no rsync"))
   func `rsync takes a tree there and back`() async throws {
-    try await roundTrip { ["rsync", "-a", "here/", "any:\($0("there"))"] } _: { ["rsync", "-a", "any:\($0("there"))/", "back"] }
+    try await roundTrip {
+      ["rsync", "-a", "here/", "any:\($0("there"))"]
+    } _: {
+      ["rsync", "-a", "any:\($0("there"))/", "back"]
+    }
     // As people write it.
-    try await roundTrip { ["rsync", "-az", "-e", "ssh -p 22", "here/", "me@any:\($0("there"))"] } _: {
+    try await roundTrip {
+      ["rsync", "-az", "-e", "ssh -p 22", "here/", "me@any:\($0("there"))"]
+    } _: {
       ["rsync", "-a", "any:\($0("there"))/", "back"]
     }
   }
@@ -60,7 +67,8 @@ struct FakeSSHProgramTests {
     let sandbox = try Sandbox()
     try await withRouter { router in
       let child = try await router.local()
-      let result = try await Fixtures.run(["rsync", "-a", "any:\(sandbox("none"))", "."], router, in: child, directory: sandbox.path)
+      let result = try await Fixtures.run(
+        ["rsync", "-a", "any:\(sandbox("none"))", "."], router, in: child, directory: sandbox.path)
       #expect(result.status == .exited(code: 23))
       #expect(result.errors.contains("No such file or directory"))
     }
@@ -98,7 +106,8 @@ struct FakeSSHProgramTests {
         let sandbox = try Sandbox()
         try Fixtures.makeTree(sandbox, "here")
         sandbox.remove("here/deep/link")
-        let batch = "mkdir \(sandbox("there"))\nput -Rp here/* \(sandbox("there"))\nget -Rp \(sandbox("there")) back\nbye\n"
+        let batch =
+          "mkdir \(sandbox("there"))\nput -Rp here/* \(sandbox("there"))\nget -Rp \(sandbox("there")) back\nbye\n"
         let result = try await Fixtures.run(
           ["sftp", "-b", "-", "any"], router, in: context, directory: sandbox.path, input: .bytes(Array(batch.utf8)))
         #expect(result.status.isSuccess, "\(result)")

@@ -24,7 +24,9 @@ struct FakeSSHTests {
   @Test func `the status is the command's, or that of the signal that ended it`() async throws {
     try await withRouter { router in
       let child = try await router.local()
-      for (command, code) in [("exit 0", 0), ("exit 255", 255), ("kill -9 $$", 137), ("kill -15 $$", 143)] as [(String, Int32)] {
+      for (command, code) in [("exit 0", 0), ("exit 255", 255), ("kill -9 $$", 137), ("kill -15 $$", 143)]
+        as [(String, Int32)]
+      {
         #expect(try await Fixtures.run(["ssh", "h", command], router, in: child).status == .exited(code: code))
       }
       let missing = try await Fixtures.run(["ssh", "h", "no-such-program"], router, in: child)
@@ -46,6 +48,23 @@ struct FakeSSHTests {
     }
   }
 
+  @Test func `files and nothing in the place of pipes`() async throws {
+    let sandbox = try Sandbox()
+    try sandbox.file("in", Sandbox.content(300_000))
+    try await withRouter { router in
+      let child = try await router.local()
+      let script = """
+        ssh h cat <in >out; cmp in out
+        { read line; echo "$line"; ssh h cat; echo 4; } <lines >there; cat there
+        ssh h cat </dev/null; ssh -n h cat; ssh h cat <&-; ssh h echo lost >&-; echo $?
+        """
+      try sandbox.file("lines", Array("1\n2\n3\n".utf8))
+      #expect(
+        try await Fixtures.script(script, router, in: child, directory: sandbox.path)
+          == Fixtures.Result(status: .exited(code: 0), output: "1\n2\n3\n4\n0\n", errors: ""))
+    }
+  }
+
   @Test func `a context that was called runs programs itself`() async throws {
     try await withRouter { router in
       let contexts = try await Fixtures.contexts(router)
@@ -62,7 +81,8 @@ struct FakeSSHTests {
       let child = try await router.local()
       for (words, text) in [
         ([], "Missing hostname"), (["h"], "login mode not supported and no command specified"),
-        (["-t", "h", "ls"], "-t: there are no terminals"), (["-s", "h", "netconf"], "subsystem netconf: there is only sftp"),
+        (["-t", "h", "ls"], "-t: there are no terminals"),
+        (["-s", "h", "netconf"], "subsystem netconf: there is only sftp"),
       ] {
         #expect(
           try await Fixtures.run(["ssh"] + words, router, in: child)
@@ -110,7 +130,9 @@ struct FakeSSHTests {
     let sandbox = try Sandbox()
     try await withRouter { router in
       let child = try await router.local()
-      let script = "i=0; while [ $i -lt 256 ]; do head -c 65536 /dev/zero; i=$((i+1)); echo $i > '\(sandbox("count"))'; done"
+      let script = """
+        i=0; while [ $i -lt 256 ]; do head -c 65536 /dev/zero; i=$((i+1)); echo $i > '\(sandbox("count"))'; done
+        """
       let reader = SlowReader(path: sandbox("count"))
       let status = try await FakeSSH.run(
         ["ssh", "h", script], router: router, in: child, output: .pieces { await reader.take($0.count) })
@@ -183,8 +205,10 @@ struct FakeSSHTests {
     try await withRouter { router in
       let child = try await router.local()
       let result = try await Fixtures.script(
-        "mkfifo out; ssh h 'echo $$; exec sleep 1000' >out & exec 4<out; read pid <&4; echo $pid; kill -9 $!; wait $!; echo $?",
-        router, in: child, directory: sandbox.path)
+        """
+        mkfifo out; ssh h 'echo $$; exec sleep 1000' >out & exec 4<out; read pid <&4
+        echo $pid; kill -9 $!; wait $!; echo $?
+        """, router, in: child, directory: sandbox.path)
       let lines = result.output.split(separator: "\n").compactMap { Int32($0) }
       try #require(lines.count == 2)
       #expect(lines[1] == 137)
@@ -218,9 +242,12 @@ struct FakeSSHTests {
     try await withRouter { router in
       let contexts = try await Fixtures.contexts(router)
       let killed = try await contexts[0].call { getpid() }
-      let pids = [sandbox("program"), sandbox("command")]
+      let paths = [sandbox("program"), sandbox("command"), sandbox("directory")]
       sandbox.fifo("ready")
-      let script = "echo $$ > \(pids[0]); exec ssh h 'echo $$ > \(pids[1]); echo > \(sandbox("ready")); exec sleep 1000'"
+      let script = """
+        dirname "$(command -v ssh)" > \(paths[2]); echo $$ > \(paths[0])
+        exec ssh h 'echo $$ > \(paths[1]); echo > \(sandbox("ready")); exec sleep 1000'
+        """
       try contexts[0].callNoReply(contexts[1], script) { below, script in
         guard let router = ExternalContext.current?.router else { return }
         _ = try await FakeSSH.run(["/bin/sh", "-c", script], router: router, in: router.context(below.id))
@@ -232,6 +259,10 @@ struct FakeSSHTests {
         let text = String(decoding: sandbox.read(path) ?? [], as: UTF8.self).dropLast()
         #expect(await Fixtures.isGone(try #require(Int32(text))))
       }
+      // By the guard, a moment later.
+      let directory = String(decoding: sandbox.read("directory") ?? [], as: UTF8.self).dropLast()
+      #expect(directory.hasSuffix("/mitogen_ssh_\(directory.suffix(6))"))
+      while Sandbox.status(String(directory)) != nil { await Task.yield() }
     }
   }
 
@@ -279,7 +310,8 @@ struct FakeSSHTests {
   }
 
   @Test func `homes are found without the C library`() {
-    let accounts = Array("# x:x:7::/no:\nroot:x:0:0::/root:/bin/sh\nme:x:1000:1000:Me,,:/home/me:/bin/sh\nbad:x:7\n".utf8)
+    let accounts = Array(
+      "# x:x:7::/no:\nroot:x:0:0::/root:/bin/sh\nme:x:1000:1000:Me,,:/home/me:/bin/sh\nbad:x:7\n".utf8)
     #expect(HomeDirectory.find(1_000, in: accounts) == "/home/me")
     #expect(HomeDirectory.find(0, in: accounts) == "/root")
     #expect(HomeDirectory.find(7, in: accounts) == nil)

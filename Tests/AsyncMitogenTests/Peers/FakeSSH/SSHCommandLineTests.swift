@@ -17,8 +17,10 @@ struct SSHCommandLineTests {
     ("-luser -p22 -p 22 -i key -ikey -F /dev/null host ls", "ls"),
     ("host -l user ls -l", "ls -l"),
     ("host -p 22 -x -- ls --", "ls --"),
-    ("-x -oPermitLocalCommand=no -oClearAllForwardings=yes -oRemoteCommand=none -oRequestTTY=no -l user -- host scp -t .",
-      "scp -t ."),
+    (
+      "-x -oPermitLocalCommand=no -oClearAllForwardings=yes -oRemoteCommand=none -oRequestTTY=no -l user -- host scp -t .",
+      "scp -t ."
+    ),
     ("-- host -x", "-x"),
     ("-o SendEnv=GIT_PROTOCOL user@host git-upload-pack '/srv/a b'", "git-upload-pack '/srv/a b'"),
     ("-46AaCgKkqTXxYyv -vvv host ls", "ls"),
@@ -41,17 +43,21 @@ struct SSHCommandLineTests {
 
   @Test func `a command need not be text, and keeps its spaces`() throws {
     let words: [[UInt8]] = [Array("host".utf8), [0xff, 0x20, 0x20], [], [0x0a]]
-    #expect(try SSHCommandLine.parse(words, limit: 100) == .command([0xff, 0x20, 0x20, 0x20, 0x20, 0x0a], readsNothing: false))
+    #expect(
+      try SSHCommandLine.parse(words, limit: 100)
+        == .command([0xff, 0x20, 0x20, 0x20, 0x20, 0x0a], readsNothing: false))
   }
 
   @Test(arguments: [
     ("", "Missing hostname"), ("-x", "Missing hostname"), ("-l user", "Missing hostname"), ("--", "Missing hostname"),
     ("-l", "option requires an argument -- l"), ("host -p", "option requires an argument -- p"),
-    ("-z host ls", "unknown option -- z"), ("--help host", "unknown option -- -"), ("-xz host ls", "unknown option -- z"),
+    ("-z host ls", "unknown option -- z"), ("--help host", "unknown option -- -"),
+    ("-xz host ls", "unknown option -- z"),
     ("host", "login mode not supported and no command specified"),
     ("host --", "login mode not supported and no command specified"), ("-s host", "there is no subsystem specified"),
     ("-- -host ls", "hostname contains invalid characters"), ("-t host ls", "-t: there are no terminals"),
-    ("-tt host ls", "-t: there are no terminals"), ("-oRequestTTY=force host ls", "-o requesttty=force: there are no terminals"),
+    ("-tt host ls", "-t: there are no terminals"),
+    ("-oRequestTTY=force host ls", "-o requesttty=force: there are no terminals"),
     ("-f host ls", "-f: it cannot go to the background"), ("-N host", "-N: there is nothing to do without a command"),
     ("-M host ls", "-M: there is no connection to share"), ("-O check host", "-O: there is no connection to share"),
     ("-L 1:h:2 host ls", "-L: nothing is forwarded"), ("-R1:h:2 host ls", "-R: nothing is forwarded"),
@@ -65,7 +71,8 @@ struct SSHCommandLineTests {
   }
 
   @Test func `a command has a limit`() throws {
-    #expect(try Self.parse("host " + String(repeating: "x", count: 100)) == Self.command(String(repeating: "x", count: 100)))
+    #expect(
+      try Self.parse("host " + String(repeating: "x", count: 100)) == Self.command(String(repeating: "x", count: 100)))
     #expect(throws: SSHCommandLine.Refusal("the command has 101 bytes, of which there may be 100")) {
       try Self.parse("host " + String(repeating: "x", count: 101))
     }
