@@ -309,6 +309,22 @@ struct FakeSSHTests {
     }
   }
 
+  @Test func `the program's file may be gone, here and in the context`() async throws {
+    let sandbox = try Sandbox()
+    // By another process: one that this one starts meanwhile would have it open to write.
+    try #require(try ShellCommand("cp /proc/\(getpid())/exe '\(sandbox("program"))'").status == 0)
+    try await withRouter { router in
+      let child = try await router.connect(LocalConnection(path: sandbox("program")))
+      sandbox.remove("program")
+      let grandchild = try await router.local(via: child)
+      let status = try await child.call(grandchild) { below in
+        guard let router = ExternalContext.current?.router else { throw StreamError("not in a child") }
+        return try await FakeSSH.run(["ssh", "h", "exit 5"], router: router, in: router.context(below.id))
+      }
+      #expect(status == .exited(code: 5))
+    }
+  }
+
   @Test func `homes are found without the C library`() {
     let accounts = Array(
       "# x:x:7::/no:\nroot:x:0:0::/root:/bin/sh\nme:x:1000:1000:Me,,:/home/me:/bin/sh\nbad:x:7\n".utf8)
