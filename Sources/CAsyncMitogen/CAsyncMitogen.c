@@ -193,7 +193,9 @@ int amt_spawn(const struct amt_spawn_request *request, pid_t *pid, int *pidfd) {
     int source = given[number] < 0 && request->terminal ? 2 : given[number];
     if (source != number) error = posix_spawn_file_actions_adddup2(&actions, source, number);
   }
-  if (!error) error = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+  int kept = 3;
+  if (!error && request->life >= kept) error = posix_spawn_file_actions_adddup2(&actions, request->life, kept++);
+  if (!error) error = posix_spawn_file_actions_addclosefrom_np(&actions, kept);
   if (!error) error = posix_spawnp(pid, request->path, &actions, &attributes, request->arguments, request->environment);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);

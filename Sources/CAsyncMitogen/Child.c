@@ -96,13 +96,16 @@ __attribute__((constructor)) static void amt_become_child(int argc, char **argv,
   // A shell cannot choose a program's own name, so it gives the marker as the first argument.
   int follows = argc == 2 && is_marked(argv[1]);
   int serves = strncmp(argv[0], AMT_FORK_MARKER, sizeof AMT_FORK_MARKER - 1) == 0;
-  long length = python_bootstrap(argc, argv);
-  if (!length) {
-    if (!enters && !serves && !follows && !is_marked(argv[0])) return;
-    if (!getenv(AMT_CHILD_VARIABLE)) return;
-  }
+  int guards = strcmp(argv[0], AMT_GUARD_MARKER) == 0;
+  int stands = argc > 1 && strncmp(argv[1], AMT_STAND_IN_MARKER, sizeof AMT_STAND_IN_MARKER - 1) == 0;
+  int ours = enters || serves || follows || guards || stands || is_marked(argv[0]);
+  long length = ours ? 0 : python_bootstrap(argc, argv);
+  if (!ours && !length) return;
+  if (ours && !getenv(AMT_CHILD_VARIABLE)) return;
   // A set-user-id program decides for itself what it is.
   if (getauxval(AT_SECURE)) return;
+  if (guards) _exit(amt_guard(argc, argv));
+  if (stands) _exit(amt_stand_in(argc, argv));
   if (enters) {
     int status = amt_enter(argc, argv);
     if (status != AMT_ENTERED) _exit(status);

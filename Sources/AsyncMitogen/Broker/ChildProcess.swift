@@ -22,21 +22,24 @@ final class ChildProcess: ReadinessHandler {
   ///
   /// - Parameters:
   ///   - path: A path, or a name that is looked for in PATH.
+  ///   - rest: Further arguments, which may be no text.
   ///   - terminal: The path of a terminal that is to control it; it leads a session then, and has the terminal as each
   ///     descriptor that is nil.
+  ///   - life: What a guard watches: see ``GuardedProcess``.
   init(
-    path: String, arguments: [String], environment: [String], input: FileDescriptor?, output: FileDescriptor?,
-    error: FileDescriptor?, terminal: String? = nil, poller: Poller
+    path: String, arguments: [String], rest: [[UInt8]] = [], environment: [String], input: FileDescriptor?,
+    output: FileDescriptor?,
+    error: FileDescriptor?, terminal: String? = nil, life: FileDescriptor? = nil, poller: Poller
   ) throws(SystemError) {
     var pid: pid_t = 0
     var descriptor: Int32 = -1
-    let code = unsafe ChildProcess.withCStrings(arguments) { argumentList in
-      unsafe ChildProcess.withCStrings(environment) { environmentList in
+    let code = unsafe ChildProcess.withCStrings(arguments, rest) { argumentList in
+      unsafe ChildProcess.withCStrings(environment, []) { environmentList in
         unsafe path.withCString { path in
           unsafe ChildProcess.withCString(terminal) { terminal in
             var request = unsafe amt_spawn_request(
               path: path, arguments: argumentList, environment: environmentList, input: input?.number ?? -1,
-              output: output?.number ?? -1, error: error?.number ?? -1, terminal: terminal)
+              output: output?.number ?? -1, error: error?.number ?? -1, terminal: terminal, life: life?.number ?? -1)
             return unsafe amt_spawn(&request, &pid, &descriptor)
           }
         }
@@ -126,9 +129,10 @@ final class ChildProcess: ReadinessHandler {
   }
 
   private static func withCStrings<Result>(
-    _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
+    _ strings: [String], _ rest: [[UInt8]], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
   ) -> Result {
-    let copies = unsafe strings.map { unsafe strdup($0) } + [nil]
+    let texts = unsafe strings.map { unsafe strdup($0) }
+    let copies = unsafe texts + rest.map { unsafe strdup($0.map { CChar(bitPattern: $0) } + [0]) } + [nil]
     defer { for index in unsafe copies.indices { unsafe free(copies[index]) } }
     return unsafe copies.withUnsafeBufferPointer { buffer in
       // Never empty: it ends with nil.

@@ -64,6 +64,8 @@ struct amt_spawn_request {
   int output;
   int error;
   const char *terminal;
+  // What becomes AMT_GUARD_DESCRIPTOR; nothing if it is one of the standard three.
+  int life;
 };
 // Returns 0 or a positive errno; pid and a pidfd (closed on exec).
 int amt_spawn(const struct amt_spawn_request *request, pid_t *pid, int *pidfd);
@@ -255,5 +257,28 @@ int amt_working_directory(void);
 int amt_send_fork_request(int number, const void *bytes, size_t size, const int *given, int count);
 // Does not wait. 0 at the end, otherwise one more than the text is long.
 ssize_t amt_receive_fork_reply(int number, struct amt_fork_reply *reply, char *text, size_t capacity, int *descriptor);
+
+// MARK: other programs on behalf of contexts
+
+// The argv[0] of a process that is to guard a program; the variable of children goes with it. It ends the program when
+// the other end of a descriptor is closed.
+#define AMT_GUARD_MARKER "mitogen-guard:"
+#define AMT_GUARD_DESCRIPTOR 3
+
+// Of the constructor: argv is the marker, the directory to be in (this one if empty), one to remove if it had to end the
+// program (none if empty), and the program with its arguments. Returns the status to exit with, or ends by the signal that ended the program.
+int amt_guard(int argc, char **argv);
+
+// How the argv[1] of a process begins that is to be an `ssh` of ours, with the path of a socket behind it; the variable of
+// children goes with it. It sends eight bytes, the size of what follows, with its three streams; then its arguments, each
+// with a zero behind it; and exits with the byte that comes back.
+#define AMT_STAND_IN_MARKER "mitogen-ssh:"
+int amt_stand_in(int argc, char **argv);
+// Receives bytes, and the three streams if they come with them: those are closed on exec. Does not wait.
+ssize_t amt_receive_streams(int number, void *bytes, size_t size, int streams[3]);
+// The same pipe, terminal or file anew, which does not block, whatever those who share the descriptor want.
+int amt_reopen(int descriptor, int writes);
+// Whether other processes of this account may execute what this one does, by /proc.
+int amt_is_open_to_account(void);
 
 #endif

@@ -119,7 +119,7 @@ final class FirstStageRun {
         unsafe settings.withUnsafeBufferPointer { settings in
           var request = unsafe amt_spawn_request(
             path: path, arguments: arguments.baseAddress, environment: settings.baseAddress, input: childInput.number,
-            output: childOutput.number, error: errors.number, terminal: nil)
+            output: childOutput.number, error: errors.number, terminal: nil, life: -1)
           return unsafe amt_spawn(&request, &pid, &pidfd)
         }
       }
