@@ -19,26 +19,23 @@ enum PythonCase {
       }
       let process: pid_t = try await child.call(python: "os.getpid")
       let (latencyCalls, rateCalls) = (effort.of(3_000, quick: 500), effort.of(20_000, quick: 4_000))
-      var (latency, rate) = (Comparison(), Comparison())
+      var (latency, rate, placed) = (Comparison(), Comparison(), Comparison())
       try await burst(2_000, to: child)
       for _ in 0..<effort.of(7, quick: 3) {
         latency.ours.add(try await roundTrips(latencyCalls, to: child), per: .microsecond)
         latency.floor.add(try await theirs("latency", latencyCalls, installation, child), per: .microsecond)
+        rate.ours.add(try await callsPerSecond(rateCalls, to: child))
+        rate.floor.add(try await theirRate("rate", rateCalls, installation, child))
         // Python's threads hinder each other less on one core: each process has one, here and there.
-        let time = try await Machine.onTwoCores(with: [process]) {
-          let start = Machine.now
-          try await burst(rateCalls, to: child)
-          return Machine.now - start
-        }
-        rate.ours.add(Double(rateCalls) / Double(time) * 1e9)
-        for time in try await theirs("rate", rateCalls, installation, child) {
-          rate.floor.add(Double(rateCalls) / Double(time) * 1e9)
-        }
+        placed.ours.add(
+          try await Machine.onTwoCores(with: [process]) { try await callsPerSecond(rateCalls, to: child) })
+        placed.floor.add(try await theirRate("placed", rateCalls, installation, child))
       }
       return [
         Figure("python", latency, unit: "µs", target: .atMostTimesFloor(1)),
         Figure(tailOf: "python", latency, unit: "µs"),
         Figure("python/rate", rate, unit: "calls/s", target: .atLeastTimesFloor(2)),
+        Figure("python/rate/own-cores", placed, unit: "calls/s"),
       ]
     }
   }
@@ -52,6 +49,19 @@ enum PythonCase {
       durations.append(Machine.now - start)
     }
     return durations
+  }
+
+  private static func callsPerSecond(_ count: Int, to child: Context) async throws -> Double {
+    let start = Machine.now
+    try await burst(count, to: child)
+    return Double(count) / Double(Machine.now - start) * 1e9
+  }
+
+  private static func theirRate(
+    _ what: String, _ count: Int, _ installation: PythonInstallation, _ child: Context
+  ) async throws -> Double {
+    let times = try await theirs(what, count, installation, child)
+    return Double(count) / Double(times.first ?? 1) * 1e9
   }
 
   /// As many under way as may be, like Mitogen's.
@@ -92,9 +102,10 @@ enum PythonCase {
             os.sched_setaffinity(int(thread), {core})
     cores = range(os.cpu_count())
     os.sched_setaffinity(0, cores)
-    if what == 'rate':
-        place(child.call(os.getpid), cores[-1])
-        place(os.getpid(), cores[0])
+    if what != 'latency':
+        if what == 'placed':
+            place(child.call(os.getpid), cores[-1])
+            place(os.getpid(), cores[0])
         burst(2000)
         start = now()
         burst(count)

@@ -135,6 +135,13 @@ struct FetchFromParent: RemoteFunction {
   }
 }
 
+/// Has a file that was pushed.
+struct Pushed: RemoteFunction {
+  var path: String
+
+  func callAsFunction() async throws -> Blob { Blob(try await PushFileService.get(path, timeout: .seconds(20))) }
+}
+
 /// Never returns.
 struct Linger: RemoteFunction {
   func callAsFunction() async throws -> Int {

@@ -295,6 +295,9 @@ struct PythonMasterTests {
               small = __file__
               pushes.propagate_to(below, mitogen.core.to_text(small))
               assert below.call(reader.pushed, mitogen.core.to_text(small)) == open(small, "rb").read()
+              # What was only passed on is Swift's own too.
+              pushes.propagate_to(child, mitogen.core.to_text(small))
+              assert child.call(swift("Pushed"), path=mitogen.core.to_text(small)) == open(small, "rb").read()
           finally:
               pool.stop(join=True)
       """,

@@ -42,7 +42,7 @@ struct PythonValueTests {
     }
   }
 
-  @Test func `2,000 values from Python to Swift and back`() async throws {
+  @Test func `10,000 values from Python to Swift and back`() async throws {
     let source = """
       import random, mitogen.core, mitogen.parent
       from values import value
@@ -54,7 +54,7 @@ struct PythonValueTests {
           Same.__module__, Same.__qualname__, Same.__closure__
           Same.__module__ = 'AsyncMitogenTests'
           source = random.Random(seed)
-          for _ in range(20):
+          for _ in range(100):
               values = [value(source, 0) for _ in range(100)]
               back = other.call(Same, value=values)
               for left, right in zip(values, back):
