@@ -32,14 +32,20 @@ extension PythonHost {
         ContextID.init(rawValue:)),
       let name = PythonModuleName.read(message.payload[(separator + 1)...])
     else { return }
+    forward(name, to: target, router)
+  }
+
+  /// Sends a module to a context below this one, and to those on the way.
+  func forward(_ name: String, to target: ContextID, _ router: isolated Router) {
     guard let link = router.table.link(to: target), link != router.table.parentLink,
       let neighbour = router.table.links[link]?.remote
     else { return PythonHost.log.error("dropping forward of \(name): no way to context \(target)") }
     request(name, for: .neighbour(neighbour), router)
     guard neighbour != target else { return }
     router.route(
-      Message(destination: neighbour, source: router.contextID, handle: .forwardModule, payload: message.payload),
-      from: nil)
+      Message(
+        destination: neighbour, source: router.contextID, handle: .forwardModule,
+        payload: Array("\(target)\0\(name)".utf8)), from: nil)
   }
 
   /// Looks for a file of a Python package, which nobody has registered as a resource.

@@ -1,4 +1,19 @@
 extension Router {
+  /// Sends Python modules to a Python context before it asks for them, and to all contexts on the way, with what they
+  /// import. Mitogen's `forward_modules`.
+  ///
+  /// Modules that are not there, and contexts that are not below this one, are logged and left out.
+  ///
+  /// - Parameter names: Full names, such as `package.module`; the packages that they are in are sent first.
+  public func forwardPythonModules(_ names: [String], to context: Context) {
+    var done: Set<String> = []
+    for name in names where PythonModuleName.read(name.utf8) != nil {
+      for module in PythonModuleName.lineage(of: name) where done.insert(module).inserted {
+        python.forward(module, to: context.id, self)
+      }
+    }
+  }
+
   /// Works out how to start a Python interpreter that becomes a context.
   ///
   /// - Throws: ``ConnectionError`` if it cannot be, or there is no Mitogen to do it with.

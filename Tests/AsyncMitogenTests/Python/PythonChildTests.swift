@@ -62,6 +62,26 @@ struct PythonChildTests {
     }
   }
 
+  @Test func `modules are there before they are asked for, also behind a Swift context`() async throws {
+    let files = [
+      "early/__init__.py": "", "early/bird.py": "import early.worm\n", "early/worm.py": "caught = True\n",
+      "look.py":
+        "import sys\ndef cached(name):\n    return any(name in getattr(one, '_cache', ()) for one in sys.meta_path)\n",
+    ]
+    try await Python.withChild(files) { router, child in
+      let between = try await router.local()
+      let below = try await router.local(python: try Python.program(), via: between)
+      for context in [child, below] {
+        let isThere: Bool = try await context.call(python: "look.cached", "early.bird")
+        #expect(!isThere)
+        await router.forwardPythonModules(["early.bird", "no such name"], to: context)
+        for name in ["early", "early.bird"] {
+          while try await !(context.call(python: "look.cached", name) as Bool) {}
+        }
+      }
+    }
+  }
+
   @Test func `chains and calls without an answer`() async throws {
     let source = """
       seen = []
