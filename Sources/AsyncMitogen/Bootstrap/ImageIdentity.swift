@@ -67,7 +67,7 @@ struct ImageIdentity: Hashable, Sendable {
     self.init("sample-" + String(hash, radix: 16))
   }
 
-  private static func hexadecimal(_ bytes: [UInt8]) -> String {
+  static func hexadecimal(_ bytes: [UInt8]) -> String {
     bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 }

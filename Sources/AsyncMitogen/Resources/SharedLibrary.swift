@@ -26,6 +26,7 @@ public struct SharedLibrary: Sendable, Hashable {
   public static var loaded: [SharedLibrary] { all.withLock { $0.map(\.library) } }
 
   private static let all = Mutex<[(digest: [UInt8], library: SharedLibrary)]>([])
+  private static let loading = Mutex(())
   /// How many a process loads.
   private static let limit = 1_024
 
@@ -66,18 +67,19 @@ public struct SharedLibrary: Sendable, Hashable {
     var digest = Blake3()
     digest.update(bytes)
     let identity = digest.finish()
-    // The loader takes one after the other anyway.
-    return try all.withLock { all in
-      if let known = all.first(where: { $0.digest == identity }) { return known.library }
-      guard all.count < limit else { throw ResourceError(.limit, name) }
+    // The loader takes one after the other anyway. What runs when a library is loaded may ask for those that are.
+    return try loading.withLock { _ in
+      let known = all.withLock { $0 }
+      if let same = known.first(where: { $0.digest == identity }) { return same.library }
+      guard known.count < limit else { throw ResourceError(.limit, name) }
       var reason = [CChar](repeating: 0, count: 1_024)
       guard let loaded = unsafe amt_load_library(name.name, bytes, bytes.count, &reason, reason.count) else {
         let text = String(decoding: reason.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         throw ResourceError(.notLoadable, name, detail: text)
       }
-      let identifier = elf.buildIdentifier.map { $0.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
+      let identifier = elf.buildIdentifier.map(ImageIdentity.hexadecimal)
       let library = SharedLibrary(name: name.name, buildIdentifier: identifier, handle: UInt(bitPattern: loaded))
-      all.append((identity, library))
+      all.withLock { $0.append((identity, library)) }
       return library
     }
   }
