@@ -12,7 +12,7 @@ final class AccountNames: Sendable {
   }
 
   /// How large a file is read, in bytes.
-  private static let sizeLimit = 8 << 20
+  static let sizeLimit = 8 << 20
   private let users = Mutex(Known())
   private let groups = Mutex(Known())
 
