@@ -19,8 +19,8 @@ enum StartCase {
         var nothing: [UInt64] = []
         var forks: [UInt64] = []
         for _ in 0..<effort.of(10, quick: 5) {
-          ours.append(try await startOne(on: router))
-          forks.append(try await forkOne(on: router))
+          ours.append(try await time { try await router.local() })
+          forks.append(try await time { try await router.fork() })
           floor.append(try await startRaw(1))
           nothing.append(try await Floor.measure { try Floor.runTrue() })
         }
@@ -47,20 +47,11 @@ enum StartCase {
     }
   }
 
-  private static func startOne(on router: Router) async throws -> UInt64 {
-    let start = Machine.now
-    let child = try await router.local()
+  private static func time(_ start: () async throws -> Context) async throws -> UInt64 {
+    let begin = Machine.now
+    let child = try await start()
     _ = try await child.call { 1 }
-    let duration = Machine.now - start
-    try await child.shutdown()
-    return duration
-  }
-
-  private static func forkOne(on router: Router) async throws -> UInt64 {
-    let start = Machine.now
-    let child = try await router.fork()
-    _ = try await child.call { 1 }
-    let duration = Machine.now - start
+    let duration = Machine.now - begin
     try await child.shutdown()
     return duration
   }
