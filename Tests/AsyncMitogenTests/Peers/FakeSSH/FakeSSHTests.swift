@@ -133,7 +133,7 @@ struct FakeSSHTests {
       let script = """
         i=0; while [ $i -lt 256 ]; do head -c 65536 /dev/zero; i=$((i+1)); echo $i > '\(sandbox("count"))'; done
         """
-      let reader = SlowReader(path: sandbox("count"))
+      let reader = SlowReader(sandbox: sandbox)
       let status = try await FakeSSH.run(
         ["ssh", "h", script], router: router, in: child, output: .pieces { await reader.take($0.count) })
       #expect(status.isSuccess)
@@ -367,14 +367,15 @@ struct FakeSSHTests {
 
   /// Reads when the writer has come so far that it could only go on without regard for its reader.
   private actor SlowReader {
-    private let path: String
+    private let sandbox: Sandbox
     private(set) var consumed = 0
     private(set) var furthest = 0
 
-    init(path: String) { self.path = path }
+    init(sandbox: Sandbox) { self.sandbox = sandbox }
 
+    /// None while the file is not there yet, or is just being written anew.
     private var produced: Int {
-      let text = (try? ShellCommand("cat '\(path)'").output) ?? ""
+      let text = String(decoding: sandbox.read("count") ?? [], as: UTF8.self)
       return (Int(text.filter(\.isNumber)) ?? 0) * 65_536
     }
 
