@@ -6,11 +6,10 @@ struct FetchRequest: Codable, Sendable {
   var sender: Sender<Message>
   /// Asks for a ``FetchReply`` in place of Mitogen's dictionary, and says from where on the content is wanted.
   var offset: Int?
-  /// The BLAKE3 of what is there already, before the offset. If it is not that of the file, all of it is sent.
+  /// The key of the digests that are exchanged, which the reader chooses anew for each transfer.
+  var key: Blob?
+  /// The digest of what is there already, before the offset. If it is not that of the file, all of it is sent.
   var prefix: Blob?
-
-  /// The prefix is a digest.
-  static let digestSize = 32
 }
 
 /// The answer to an extended `fetch`.
@@ -30,6 +29,6 @@ struct FetchReply: Codable, Sendable {
 struct FetchEnd: Codable, Sendable {
   /// The size of the whole file.
   var size: Int
-  /// The BLAKE3 of the whole file.
+  /// The digest of the whole file, with the reader's key.
   var digest: Blob
 }

@@ -15,25 +15,25 @@ extension FileService {
   public static func fetch(
     _ path: String, from context: Context, timeout: Duration? = nil
   ) async throws -> FileTransfer {
-    try await fetch(path, from: context, offset: 0, digest: Blake3(), timeout: timeout)
+    try await fetch(path, from: context, offset: 0, digest: FileDigest(), timeout: timeout)
   }
 
   /// Asks for what comes after `offset`, if the file begins with what has this digest; else for all of it.
   static func fetch(
-    _ path: String, from context: Context, offset: Int, digest: Blake3, timeout: Duration?
+    _ path: String, from context: Context, offset: Int, digest: FileDigest, timeout: Duration?
   ) async throws -> FileTransfer {
     let router = try context.requireRouter()
     let isExtended = try await router.understands(context.id)
     let receiver = Receiver<Message>(router: router, respondent: context, limit: incomingLimit)
     do {
       let request = FetchRequest(
-        path: path, sender: receiver.sender, offset: isExtended ? offset : nil,
+        path: path, sender: receiver.sender, offset: isExtended ? offset : nil, key: isExtended ? digest.key : nil,
         prefix: isExtended && offset > 0 ? Blob(digest.finish()) : nil)
       let payload = try ServiceRequest.encode(service: FileService.name, method: fetchMethod.name, request)
       guard isExtended else {
         let metadata = try await router.call(
           payload, in: context, handle: .callService, timeout: timeout, as: FileMetadata.self)
-        return transfer(path, metadata, 0, Blake3(), nil, context, receiver, timeout, router)
+        return transfer(path, metadata, 0, digest, nil, context, receiver, timeout, router)
       }
       let reply = try await router.call(
         payload, in: context, handle: .callService, timeout: timeout, as: FetchReply.self)
@@ -41,7 +41,7 @@ extension FileService {
         throw FileServiceError(.incomplete, path: path, detail: "the server begins at \(reply.offset)")
       }
       return transfer(
-        path, reply.metadata, reply.offset, reply.offset == 0 ? Blake3() : digest, reply.control, context, receiver,
+        path, reply.metadata, reply.offset, reply.offset == 0 ? digest.fresh : digest, reply.control, context, receiver,
         timeout, router)
     } catch {
       receiver.close()
@@ -50,8 +50,8 @@ extension FileService {
   }
 
   private static func transfer(
-    _ path: String, _ metadata: FileMetadata, _ offset: Int, _ digest: Blake3, _ control: Handle?, _ context: Context,
-    _ receiver: Receiver<Message>, _ timeout: Duration?, _ router: Router
+    _ path: String, _ metadata: FileMetadata, _ offset: Int, _ digest: FileDigest, _ control: Handle?,
+    _ context: Context, _ receiver: Receiver<Message>, _ timeout: Duration?, _ router: Router
   ) -> FileTransfer {
     FileTransfer(
       metadata: metadata, offset: offset,

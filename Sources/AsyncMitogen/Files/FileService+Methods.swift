@@ -113,12 +113,13 @@ extension FileService {
     of file: OpenedFile, _ request: FetchRequest
   ) throws -> (offset: Int, form: OutgoingTransfer.Form) {
     guard let wanted = request.offset else { return (0, .plain) }
-    guard let prefix = request.prefix, wanted > 0, wanted <= file.metadata.size,
-      prefix.bytes.count == FetchRequest.digestSize
-    else { return (0, .extended(Blake3())) }
-    let digest = try file.digest(upTo: wanted)
+    guard let start = request.key.flatMap(FileDigest.init(key:)) else {
+      throw FileServiceError(.incomplete, path: file.path, detail: "the request has no key for the digest")
+    }
+    guard let prefix = request.prefix, wanted > 0, wanted <= file.metadata.size else { return (0, .extended(start)) }
+    let digest = try file.digest(start, upTo: wanted)
     // What is there is not the beginning of this file: it may be that of what the file was before.
-    guard digest.finish() == prefix.bytes else { return (0, .extended(Blake3())) }
+    guard digest.finish() == prefix.bytes else { return (0, .extended(start)) }
     return (wanted, .extended(digest))
   }
 

@@ -41,7 +41,7 @@ public struct FileTransfer: AsyncSequence, Sendable {
 /// The reader's side of a transfer; when nobody has it any more, the server hears of that.
 final class IncomingTransfer: Sendable {
   private struct State: Sendable {
-    var digest: Blake3
+    var digest: FileDigest
     /// How much of the file is here, with what was here before.
     var position: Int
     /// How much of it the server knows to be here.
@@ -65,7 +65,7 @@ final class IncomingTransfer: Sendable {
   private let state: Mutex<State>
 
   init(
-    path: String, size: Int, offset: Int, digest: Blake3, control: Handle?, server: ContextID,
+    path: String, size: Int, offset: Int, digest: FileDigest, control: Handle?, server: ContextID,
     receiver: Receiver<Message>, timeout: Duration?, router: Router
   ) {
     self.path = path

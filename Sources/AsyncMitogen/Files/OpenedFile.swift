@@ -72,11 +72,11 @@ final class OpenedFile: Sendable {
     if isNamed, status.st_nlink == 0 { throw FileServiceError(.disappeared, path: path) }
   }
 
-  /// Takes the beginning of a file into a digest.
+  /// Takes the beginning of a file into a new digest.
   ///
   /// - Throws: ``FileServiceError`` if it ends before that; `CancellationError`.
-  func digest(upTo count: Int) throws -> Blake3 {
-    var digest = Blake3()
+  func digest(_ start: FileDigest, upTo count: Int) throws -> FileDigest {
+    var digest = start
     var position = 0
     while position < count {
       try Task.checkCancellation()

@@ -7,7 +7,7 @@ final class OutgoingTransfer: Sendable {
     /// Mitogen's: pieces, and a dead message at the end of any kind.
     case plain
     /// With a digest, and with errors that say what they are.
-    case extended(Blake3)
+    case extended(FileDigest)
   }
 
   private struct State: Sendable {
@@ -102,7 +102,7 @@ final class OutgoingTransfer: Sendable {
   private func sendAll() async throws {
     let size = file.metadata.size
     var position = offset
-    var digest: Blake3? = if case .extended(let digest) = form { digest } else { nil }
+    var digest: FileDigest? = if case .extended(let digest) = form { digest } else { nil }
     // In an empty rest there is nothing that could be kept back until it is known to be right.
     if position >= size { try file.checkUnchanged() }
     while position < size {

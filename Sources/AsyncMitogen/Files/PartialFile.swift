@@ -67,7 +67,7 @@ final class PartialFile {
   }
 
   /// The digest of what is in it.
-  func digest() throws -> Blake3 { try OpenedFile(descriptor, path: path).digest(upTo: size) }
+  func digest() throws -> FileDigest { try OpenedFile(descriptor, path: path).digest(FileDigest(), upTo: size) }
 
   /// Forgets what is in it after that much.
   func truncate(to count: Int) throws {

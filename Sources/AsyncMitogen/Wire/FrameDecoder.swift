@@ -31,6 +31,8 @@ enum LargePayloads {
   fileprivate var end = 0
   private var header: MessageHeader?
   private var payload: [UInt8] = []
+  /// Whether the last message had a large payload.
+  private var wasLarge = false
 
   /// Makes a decoder that refuses payloads of more than `limit` bytes.
   init(limit: Int) {
@@ -55,6 +57,9 @@ enum LargePayloads {
     }
     let room = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[end...])
     guard let header else {
+      // Large payloads come one after the other: the next one had better not come here first.
+      let room = unsafe UnsafeMutableRawBufferPointer(
+        rebasing: room.prefix(wasLarge ? FrameDecoder.smallPayload : room.count))
       let none = unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
       let count = unsafe body(room, none)
       end += max(0, count)
@@ -98,6 +103,7 @@ enum LargePayloads {
     guard header.length <= limit else { throw .tooLarge(length: header.length, limit: limit) }
     let body = unsafe UnsafeRawBufferPointer(rebasing: bytes[MessageHeader.size...])
     if body.count >= header.length {
+      wasLarge = false
       start += MessageHeader.size + header.length
       if start == end { (start, end) = (0, 0) }
       return unsafe header.message(Array(body.prefix(header.length)))
@@ -107,6 +113,7 @@ enum LargePayloads {
     payload.reserveCapacity(min(header.length, FrameDecoder.firstReservation))
     unsafe payload.append(contentsOf: body)
     self.header = header
+    wasLarge = true
     (start, end) = (0, 0)
     return nil
   }

@@ -188,6 +188,13 @@ void amt_blake3_parent(const uint32_t children[16], int is_whole, uint32_t value
 // used: 0 what every processor has, 1 AVX2, 2 AVX-512.
 void amt_blake3_tree(const uint8_t *bytes, size_t count, uint64_t number, int vectors, uint32_t halves[16]);
 
+// How many bytes one NH takes, how many it leaves, and how long its key is.
+#define AMT_NH_UNIT 1024
+#define AMT_NH_SUM 32
+#define AMT_NH_KEY (AMT_NH_UNIT + 48)
+// The sums of so many units, one behind the other; `vectors` as above.
+void amt_nh(const void *bytes, size_t count, const uint8_t key[AMT_NH_KEY], int vectors, void *sums);
+
 // MARK: shared libraries (dlopen would bring the loader into every static program)
 
 int amt_can_load_libraries(void);

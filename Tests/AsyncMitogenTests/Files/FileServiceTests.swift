@@ -34,6 +34,22 @@ struct FileServiceTests {
     #expect(error?.causes.first?.typeName == "AsyncMitogen.ServiceError")
   }
 
+  @Test func `without a key of its size there is no digest to compare`() async throws {
+    try await withRouter { router in
+      let files = ServedFiles(router)
+      let receiver = Receiver<Message>(router: router)
+      let sender = PickledValue.sender(context: .master, handle: try #require(receiver.handle))
+      for key in [PickledValue.none, .blob([1, 2, 3])] {
+        let error = await #expect(throws: CallError.self) {
+          _ = try await router.myself.callService(
+            "mitogen.service.FileService", "fetch", ["path": "/etc/passwd", "sender": sender, "offset": 0, "key": key])
+        }
+        #expect(error?.message.contains("the request has no key for the digest") == true)
+      }
+      await files.pool.close()
+    }
+  }
+
   @Test func `what is known of a registered file, as Mitogen has it`() async throws {
     try await withRouter { router in
       let files = ServedFiles(router)
