@@ -6,6 +6,11 @@ public struct Blob: Sendable, Hashable, CustomStringConvertible {
   /// Makes a blob.
   public init(_ bytes: [UInt8]) { self.bytes = bytes }
 
+  /// Takes all bytes at once, where an array takes them one by one.
+  public func hash(into hasher: inout Hasher) {
+    unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+  }
+
   /// How many bytes there are.
   public var description: String { "[blob: \(bytes.count) bytes]" }
 }

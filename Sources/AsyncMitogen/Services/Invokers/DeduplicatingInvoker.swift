@@ -88,7 +88,7 @@ public struct DeduplicatingInvoker: Invoker {
 
   /// Forgets results; what is under way is answered to those that wait, and not remembered.
   public mutating func invalidate(method: String?, arguments: PickledValue?) {
-    let digest = arguments.map(InvocationKey.digest)
+    let digest = arguments.map { Blob(InvocationKey.digest($0)) }
     let isMeant = { (key: InvocationKey) in
       (method == nil || key.method == method) && (digest == nil || key.digest == digest)
     }
@@ -101,11 +101,11 @@ public struct DeduplicatingInvoker: Invoker {
 struct InvocationKey: Hashable, Sendable {
   let method: String
   /// In place of the arguments: they may be large, or secret.
-  let digest: [UInt8]
+  let digest: Blob
 
   init(_ request: InvokerRequest) {
     method = request.method
-    digest = request.digest ?? InvocationKey.digest(request.arguments)
+    digest = Blob(request.digest ?? InvocationKey.digest(request.arguments))
   }
 
   static func digest(_ arguments: PickledValue) -> [UInt8] {
