@@ -194,12 +194,9 @@ final class Dispatcher: Sendable {
       throw CallTargetError(
         target: call.target,
         reason: "this program has no RemoteFunction of that name, and runs no Python: call one of its types as "
-          + "Module.Type, with its properties by name")
+          + "Module.Type, with its properties as arguments")
     }
-    guard !call.arguments.isSequence || call.arguments.count == 0 else {
-      throw CallTargetError(target: call.target, reason: "a RemoteFunction takes its arguments by name only")
-    }
-    return try await function.invoke(call.keywords, userInfo: userInfo)
+    return try await function.invoke(call, userInfo: userInfo)
   }
 
   private func closure(of call: ReceivedCall) throws -> any AnyInvocation {

@@ -3,8 +3,13 @@ internal import Synchronization
 /// A function that is known by name: a value holds its arguments, and calling the value runs it.
 ///
 /// It is found in the other context by its type's name, without registration, by programs of other builds and by Python
-/// peers too: they call `Module.Type` with the properties as keyword arguments. The type must be neither private nor
-/// local, and may not be generic.
+/// peers too: they call `Module.Type` with the properties as arguments. The type must be neither private nor local, and
+/// may not be generic.
+///
+/// Python's arguments bind as they do to parameters in Python: those without names to the properties in the order of
+/// their declaration, or of `CodingKeys` if the type has its own, the others by name. An `init(from:)` of your own takes
+/// them in the order in which it first asks for its keys. A property that gets two values, and arguments without names
+/// that are more than the properties, are refused with a ``CallError``; keywords that no property has are ignored.
 public protocol RemoteFunction: Codable, Sendable {
   /// What it returns.
   associatedtype Result: Codable & Sendable
@@ -14,9 +19,19 @@ public protocol RemoteFunction: Codable, Sendable {
 
 extension RemoteFunction {
   /// Decodes the arguments, runs the function and encodes its result.
-  static func invoke(_ arguments: Unpickled.Node, userInfo: [CodingUserInfoKey: any Sendable]) async throws -> [UInt8] {
-    let function = try arguments.decode(Self.self, userInfo: userInfo)
-    return try PickleEncoder().encode(try await function())
+  static func invoke(_ call: ReceivedCall, userInfo: [CodingUserInfoKey: any Sendable]) async throws -> [UInt8] {
+    try PickleEncoder().encode(try await Self(call, userInfo: userInfo)())
+  }
+
+  /// Decodes the arguments of a call.
+  private init(_ call: ReceivedCall, userInfo: [CodingUserInfoKey: any Sendable]) throws {
+    let positional = PositionalArguments(call.arguments)
+    let function = Swift.Result {
+      try call.keywords.decode(Self.self, userInfo: userInfo, positional: positional)
+    }
+    let isComplete = if case .success = function { true } else { false }
+    try positional?.check(function: call.function, isComplete: isComplete)
+    self = try function.get()
   }
 }
 

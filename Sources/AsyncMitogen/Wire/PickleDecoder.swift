@@ -27,18 +27,35 @@ public struct PickleDecoder: Sendable {
 
 extension Unpickled.Node {
   /// The value, as this type.
+  ///
+  /// - Parameter positional: What has no names, if this holds the keywords of a call: goes to the keys of the outermost
+  ///   type.
   func decode<Value: Decodable>(
-    _ type: Value.Type, userInfo: [CodingUserInfoKey: any Sendable], codingPath: [any CodingKey] = []
+    _ type: Value.Type, userInfo: [CodingUserInfoKey: any Sendable], codingPath: [any CodingKey] = [],
+    positional: PositionalArguments? = nil
   ) throws -> Value {
     if let value = decodeDirectly(type) { return value }
     do {
       if let convertible = type as? any PickleConvertible.Type {
-        if let value = try convertible.init(pickledValue: value, userInfo: userInfo) as? Value { return value }
+        if let value = try convert(to: convertible, userInfo, codingPath) as? Value { return value }
       }
-      return try Value(from: PickleValueDecoder(node: self, userInfo: userInfo, codingPath: codingPath))
+      return try Value(
+        from: PickleValueDecoder(node: self, userInfo: userInfo, codingPath: codingPath, positional: positional))
     } catch {
       (userInfo[.decodingTrace] as? DecodingTrace)?.noteFailure(at: codingPath, of: self)
       throw error
+    }
+  }
+
+  /// A value of a type that a pickle has a form of its own for; what is wrong with it says where.
+  private func convert(
+    to type: any PickleConvertible.Type, _ userInfo: [CodingUserInfoKey: any Sendable], _ codingPath: [any CodingKey]
+  ) throws -> any PickleConvertible {
+    do { return try type.init(pickledValue: value, userInfo: userInfo) } catch let error as StreamError
+      where !codingPath.isEmpty
+    {
+      throw DecodingError.dataCorrupted(
+        .init(codingPath: codingPath, debugDescription: error.description, underlyingError: error))
     }
   }
 
@@ -77,18 +94,24 @@ private struct PickleValueDecoder: Decoder {
   let node: Unpickled.Node
   let userInfoValues: [CodingUserInfoKey: any Sendable]
   let codingPath: [any CodingKey]
+  private let positional: PositionalArguments?
   var userInfo: [CodingUserInfoKey: Any] { userInfoValues }
 
-  init(node: Unpickled.Node, userInfo: [CodingUserInfoKey: any Sendable], codingPath: [any CodingKey]) {
+  init(
+    node: Unpickled.Node, userInfo: [CodingUserInfoKey: any Sendable], codingPath: [any CodingKey],
+    positional: PositionalArguments? = nil
+  ) {
     self.node = node
     userInfoValues = userInfo
     self.codingPath = codingPath
+    self.positional = positional
   }
 
   func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
     guard node.isDictionary else { throw node.mismatch([String: PickledValue].self, codingPath) }
     return KeyedDecodingContainer(
-      PickleKeyedDecoding<Key>(node: node, userInfo: userInfoValues, codingPath: codingPath))
+      PickleKeyedDecoding<Key>(
+        node: node, userInfo: userInfoValues, codingPath: codingPath, positional: positional))
   }
 
   func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
@@ -105,14 +128,19 @@ private final class PickleKeyedDecoding<Key: CodingKey>: KeyedDecodingContainerP
   let node: Unpickled.Node
   let userInfo: [CodingUserInfoKey: any Sendable]
   let codingPath: [any CodingKey]
+  private let positional: PositionalArguments?
   /// Where the next key probably is: keys are mostly read in the order in which they were written.
   private var cursor = 0
   private var table: [String: Int]?
 
-  init(node: Unpickled.Node, userInfo: [CodingUserInfoKey: any Sendable], codingPath: [any CodingKey]) {
+  init(
+    node: Unpickled.Node, userInfo: [CodingUserInfoKey: any Sendable], codingPath: [any CodingKey],
+    positional: PositionalArguments?
+  ) {
     self.node = node
     self.userInfo = userInfo
     self.codingPath = codingPath
+    self.positional = positional
   }
 
   var allKeys: [Key] {
@@ -124,6 +152,11 @@ private final class PickleKeyedDecoding<Key: CodingKey>: KeyedDecodingContainerP
   }
 
   private func find(_ key: any CodingKey) -> Unpickled.Node? {
+    let named = findNamed(key)
+    return positional?.value(for: key.stringValue, isNamed: named != nil) ?? named
+  }
+
+  private func findNamed(_ key: any CodingKey) -> Unpickled.Node? {
     let count = node.count
     if cursor < count {
       let (found, value) = node.dictionaryEntry(cursor)

@@ -87,6 +87,28 @@ struct Total: RemoteFunction {
   }
 }
 
+/// Tells its arguments from each other.
+struct Subtract: RemoteFunction {
+  var left: Int
+  var right: Int
+  func callAsFunction() -> Int { left - right }
+}
+
+/// Some of its arguments may be missing.
+struct Order: RemoteFunction {
+  var text: String
+  var number: Int?
+  var context: Context?
+  var point: Point?
+
+  func callAsFunction() -> [PickledValue] {
+    [
+      .string(text), number.map { .integer($0) } ?? .none, context.map { .integer(Int($0.id.rawValue)) } ?? .none,
+      point.map { ["x": .integer($0.x), "y": .integer($0.y)] } ?? .none,
+    ]
+  }
+}
+
 /// Prints and logs.
 struct Speak: RemoteFunction {
   var text: String
@@ -146,6 +168,59 @@ struct Pushed: RemoteFunction {
 struct Linger: RemoteFunction {
   func callAsFunction() async throws -> Int {
     try await Task.sleep(for: .seconds(3_600))
+    return 0
+  }
+}
+
+/// Sends to somebody as fast as it can, who need not want it.
+struct Flood: RemoteFunction {
+  var context: Context
+  var handle: Int
+  var count: Int
+  var size: Int
+  var replyTo: Int
+
+  func callAsFunction() async throws -> Int {
+    let payload = [UInt8](repeating: 7, count: size)
+    for _ in 0..<count {
+      try context.send(
+        payload, to: Handle(rawValue: UInt32(handle)), replyTo: Handle(rawValue: UInt32(replyTo)))
+    }
+    return count
+  }
+}
+
+/// Has an inbox that nobody reads; returns its handle.
+struct Hoard: RemoteFunction {
+  private static let inboxes = Mutex<[Receiver<Message>]>([])
+
+  func callAsFunction() throws -> Int {
+    guard let router = ExternalContext.current?.router else { throw Opaque() }
+    let inbox = Receiver<Message>(router: router)
+    Hoard.inboxes.withLock { $0.append(inbox) }
+    return Int(inbox.handle?.rawValue ?? 0)
+  }
+}
+
+/// The memory of its process, in kilobytes.
+struct Resident: RemoteFunction {
+  func callAsFunction() -> Int { Facts.residentKilobytes() }
+}
+
+/// Listens for those who join, also when the call is over; returns its process.
+struct Listen: RemoteFunction {
+  var path: String
+
+  func callAsFunction() throws -> Int {
+    _ = try Listening.start(path)
+    return Int(getpid())
+  }
+}
+
+/// Goes on without its parent.
+struct Leave: RemoteFunction {
+  func callAsFunction() async throws -> Int {
+    try await ExternalContext.current?.detach()
     return 0
   }
 }

@@ -24,11 +24,55 @@ struct PythonMasterTests {
           assert "runs no Python" in error and "Module.Type" in error, error
           assert "no RemoteFunction" in refused(CallError, child.call, swift("NoSuchFunction"))
           assert "'right'" in refused(CallError, child.call, swift("Add"), left=1)
-          assert "by name" in refused(CallError, child.call, swift("Add"), 1, 2)
           assert child.call(mitogen.parent.upgrade_router) is None
           named = router.local(python_path=["/usr/bin/env", program], name="worker", remote_name="a b", debug=False)
           assert named.name == "worker" and named.call(swift("Add"), left=-1, right=-2) == -3
           assert mitogen.select.Select([c.call_async(swift("Add"), left=2, right=2) for c in (child, named)]).get()
+      """)
+  }
+
+  @Test func `arguments without names go to properties in their order, as in Python`() async throws {
+    try await PythonMaster.run(
+      """
+      def main(router):
+          child = router.local(python_path=program)
+          minus, order = swift("Subtract"), swift("Order")
+          # What Python itself makes of the same arguments.
+          def subtract(left, right):
+              return left - right
+          for arguments, keywords in [((7, 2), {}), ((7,), {"right": 2}), ((), {"right": 2, "left": 7})]:
+              expected = subtract(*arguments, **keywords)
+              assert child.call(minus, *arguments, **keywords) == expected
+              assert child.call_async(minus, *arguments, **keywords).get(30).unpickle() == expected
+          for arguments, keywords, texts in [
+              ((1, 2, 3), {}, ["Subtract takes 2 positional arguments but 3 were given", "takes 2 positional"]),
+              ((1,), {"left": 1}, ["Subtract got multiple values for argument 'left'", "got multiple values"]),
+              ((1, 2), {"right": 2}, ["Subtract got multiple values for argument 'right'", "got multiple values"]),
+              ((1,), {}, ["'right'", "'right'"]),
+              (("one", 2), {}, ["left", ""]),
+              ((1, [2]), {}, ["right", ""]),
+              ((), {"left": 1, "right": u"2"}, ["right", ""])]:
+              error = refused(CallError, child.call, minus, *arguments, **keywords)
+              assert texts[0] in error, error
+              assert texts[1] in refused(TypeError, subtract, *arguments, **keywords)
+          assert "takes 0 positional arguments but 1 was given" in refused(CallError, child.call, swift("Fail"), 1)
+          # What may be missing, what is nested, and of all types.
+          assert child.call(order, u"tea") == [u"tea", None, None, None]
+          assert child.call(order, u"tea", None, point={"x": 1, "y": 2}) == [u"tea", None, None, {"x": 1, "y": 2}]
+          assert child.call(order, u"tea", 2, child, {"x": 1, "y": 2}, unknown=1) == [
+              u"tea", 2, child.context_id, {"x": 1, "y": 2}]
+          error = refused(CallError, child.call, order, u"tea", 2, 3)
+          assert "context" in error, error
+          assert "point" in refused(CallError, child.call, order, u"tea", 2, None, (1, 2))
+          # Without an answer, and in a chain, which stops at the first mistake.
+          with mitogen.parent.CallChain(child, pipelined=True) as chain:
+              for number in range(10):
+                  chain.call_no_reply(swift("Note"), number)
+              assert chain.call(swift("Note"), 10) == list(range(11))
+              chain.call_no_reply(swift("Note"), 11, number=11)
+              assert "multiple values" in refused(CallError, chain.call, swift("Note"), 12)
+              chain.reset()
+              assert len(chain.call(swift("Note"), number=13)) == 12
       """)
   }
 
