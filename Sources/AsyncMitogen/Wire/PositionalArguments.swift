@@ -28,7 +28,8 @@ struct PositionalBinding {
     if let conflict { return "got multiple values for argument '\(conflict)'" }
     let taken = positions.count
     guard isComplete, given > taken else { return nil }
-    return "takes \(taken) positional argument\(taken == 1 ? "" : "s") but \(given) \(given == 1 ? "was" : "were") given"
+    let ending = taken == 1 ? "" : "s"
+    return "takes \(taken) positional argument\(ending) but \(given) \(given == 1 ? "was" : "were") given"
   }
 }
 

@@ -32,10 +32,11 @@ enum PythonMaster {
         router = mitogen.master.Router(broker)
         try:
             main(router)
-            print("done")
         finally:
             broker.shutdown()
             broker.join()
+        # Behind what contexts that end have logged.
+        print("done")
 
     """
 
