@@ -53,6 +53,15 @@ enum Facts {
     return count
   }
 
+  /// What descriptors are open for, such as `3 pipe:[1]`.
+  static func descriptors() -> [String] {
+    (0..<1_024).compactMap { number in
+      var target = [UInt8](repeating: 0, count: 256)
+      let size = unsafe readlink("/proc/self/fd/\(number)", &target, target.count)
+      return size < 0 ? nil : "\(number) \(String(decoding: target.prefix(size), as: UTF8.self))"
+    }
+  }
+
   /// The memory of this process alone, in kilobytes.
   static func residentKilobytes() -> Int {
     let line = read("/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
