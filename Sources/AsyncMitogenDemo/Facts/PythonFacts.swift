@@ -3,33 +3,44 @@ internal import Glibc
 
 /// The same facts, gathered in a Python context: it reads the files, and this program reads what is in them.
 enum PythonFacts {
-  /// Asks a Python context.
+  /// Asks a Python context, of version 2.7 or 3.
   static func ask(_ context: Context, sampleMilliseconds: Int) -> Receiver<PickledValue> {
-    let names: PickledValue = ["source": .string(source), "space": [:], "milliseconds": .integer(sampleMilliseconds)]
-    return context.callAsync(
-      python: "builtins.eval", "[exec(source, space), space['gather'](milliseconds)][1]", names)
+    let chain = CallChain(context, pipelined: true)
+    // Executes code in any version. What goes wrong with it is how the second call ends.
+    try? chain.callNoReply(python: "timeit.timeit", preparation, keywords: ["number": 1])
+    return chain.callAsync(python: "async_mitogen_facts.gather", sampleMilliseconds)
   }
 
+  /// Makes a module of the source. One line, for that is how it is indented.
+  private static var preparation: String {
+    let literal = source.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\\n")
+    return "import sys, types; module = types.ModuleType('async_mitogen_facts'); "
+      + "sys.modules[module.__name__] = module; exec(compile(\"\(literal)\", 'facts', 'exec'), module.__dict__)"
+  }
+
+  /// Without double quotes and backslashes, which would mean something where this is put.
   private static let source = """
-    import os, time
+    from __future__ import unicode_literals
+    import io, os, time
+    clock = getattr(time, 'monotonic', time.time)
     def read(path):
         try:
-            with open(path, errors='replace') as file:
+            with io.open(path, encoding='utf-8', errors='replace') as file:
                 return file.read(65536)
-        except OSError:
+        except (IOError, OSError):
             return ''
     def processes(name):
         return {number: read('/proc/%s/%s' % (number, name)) for number in os.listdir('/proc') if number.isdigit()}
     def gather(milliseconds):
-        first, start = processes('stat'), time.monotonic()
-        time.sleep(milliseconds / 1000)
-        seconds = time.monotonic() - start
+        first, start = processes('stat'), clock()
+        time.sleep(milliseconds / 1000.0)
+        seconds = clock() - start
         files = ['sys/kernel/hostname', 'sys/kernel/random/boot_id', 'sys/kernel/osrelease', 'meminfo', 'uptime', 'loadavg']
         return {
             'first': first, 'seconds': seconds, 'second': processes('stat'), 'passwd': read('/etc/passwd'),
-            'commands': {number: text.split('\\0')[0] for number, text in processes('cmdline').items()},
+            'commands': {number: text.split(chr(0))[0] for number, text in processes('cmdline').items()},
             'files': {name: read('/proc/' + name) for name in files},
-            'pid': os.getpid(), 'ppid': os.getppid(), 'uid': os.geteuid(), 'ticks': os.sysconf('SC_CLK_TCK'),
+            'pid': os.getpid(), 'ppid': os.getppid(), 'uid': os.geteuid(), 'ticks': os.sysconf(str('SC_CLK_TCK')),
         }
     """
 
