@@ -117,13 +117,16 @@ static inline __attribute__((always_inline, target("avx512f"))) void transpose_1
   for (int index = 0; index < 16; index += 2) {
     const lanes_16 *from = rows + index;
     pairs[index] = __builtin_shufflevector(from[0], from[1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
-    pairs[index + 1] = __builtin_shufflevector(from[0], from[1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+    pairs[index + 1] =
+      __builtin_shufflevector(from[0], from[1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
   }
   for (int index = 0; index < 16; index += 4) {
     for (int half = 0; half < 2; half++) {
       const lanes_16 *from = pairs + index + half;
-      fours[index + 2 * half] = __builtin_shufflevector(from[0], from[2], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
-      fours[index + 2 * half + 1] = __builtin_shufflevector(from[0], from[2], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+      fours[index + 2 * half] =
+        __builtin_shufflevector(from[0], from[2], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+      fours[index + 2 * half + 1] =
+        __builtin_shufflevector(from[0], from[2], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
     }
   }
   for (int index = 0; index < 4; index++) {
