@@ -30,7 +30,12 @@ struct FileDigest: Sendable {
   /// Makes one with a key that nobody knows yet.
   init() {
     var random = SystemRandomNumberGenerator()
-    self.init(bytes: (0..<FileDigest.keySize).map { _ in random.next() }, vectors: 1)
+    var bytes: [UInt8] = []
+    while bytes.count < FileDigest.keySize {
+      let word = random.next()
+      bytes += (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) }
+    }
+    self.init(bytes: bytes, vectors: 1)
   }
 
   /// Makes one with the other end's key; nil if it is none.

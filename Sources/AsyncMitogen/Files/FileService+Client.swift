@@ -40,9 +40,9 @@ extension FileService {
       guard reply.offset == 0 || reply.offset == offset, reply.offset <= reply.metadata.size else {
         throw FileServiceError(.incomplete, path: path, detail: "the server begins at \(reply.offset)")
       }
+      let start = reply.offset == offset ? digest : digest.fresh
       return transfer(
-        path, reply.metadata, reply.offset, reply.offset == 0 ? digest.fresh : digest, reply.control, context, receiver,
-        timeout, router)
+        path, reply.metadata, reply.offset, start, reply.control, context, receiver, timeout, router)
     } catch {
       receiver.close()
       throw error

@@ -72,7 +72,7 @@ final class OpenedFile: Sendable {
     if isNamed, status.st_nlink == 0 { throw FileServiceError(.disappeared, path: path) }
   }
 
-  /// Takes the beginning of a file into a new digest.
+  /// Takes the beginning of a file into a digest that has taken nothing.
   ///
   /// - Throws: ``FileServiceError`` if it ends before that; `CancellationError`.
   func digest(_ start: FileDigest, upTo count: Int) throws -> FileDigest {
