@@ -77,13 +77,8 @@ final class FakeSSHRun: Sendable {
         }
       }
       var status = ExitStatus?.none
-      do {
-        while let result = try await group.next() { status = result ?? status }
-        try Task.checkCancellation()
-      } catch {
-        group.cancelAll()
-        throw error
-      }
+      while let result = try await group.next() { status = result ?? status }
+      try Task.checkCancellation()
       guard let status else { throw CancellationError() }
       return status
     }

@@ -58,12 +58,7 @@ struct RemoteCommand: RemoteFunction {
         watching.cancel()
       }
       var status = ExitStatus?.none
-      do {
-        while let result = try await group.next() { status = result ?? status }
-      } catch {
-        group.cancelAll()
-        throw error
-      }
+      while let result = try await group.next() { status = result ?? status }
       try Task.checkCancellation()
       guard let status else { throw CancellationError() }
       return status

@@ -158,12 +158,7 @@ struct SSHSession: Sendable {
       }
       defer { feeding.cancel() }
       var status = ExitStatus?.none
-      do {
-        while let result = try await group.next() { status = result ?? status }
-      } catch {
-        group.cancelAll()
-        throw error
-      }
+      while let result = try await group.next() { status = result ?? status }
       guard let status else { throw CancellationError() }
       return SSHSession.code(of: status)
     }
